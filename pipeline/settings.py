@@ -1,0 +1,55 @@
+"""Every setting of Dépêche, read once from the environment (`DEPECHE_…`) and passed down."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import Misconfigured
+
+
+class Settings(BaseSettings):
+    """What a deployment may set. Sizes in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="DEPECHE_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".depeche"), description="folder of local state: services, logs, reports, warehouse")
+    sources: Path = Field(Path("seeds/sources.yaml"), description="the file that declares the news sources")
+    model: Path = Field(Path("models/fr-news-small"), description="folder of the ONNX model and its tokenizer")
+    model_threads: int = Field(1, ge=1, description="threads of one model session")
+    warehouse: Path | None = Field(None, description="DuckDB file; <home>/depeche.duckdb when not set")
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of the Kafka broker")
+    kafka_partitions: int = Field(3, ge=1, description="partitions of each new topic")
+    kafka_replication: int = Field(1, ge=1, description="replicas of each new topic")
+
+    s3_endpoint: str | None = Field("http://127.0.0.1:8333", description="S3 endpoint; empty for AWS itself")
+    s3_bucket: str = Field("depeche", description="bucket of the archive")
+    s3_region: str = Field("us-east-1", description="region the requests are signed for")
+    s3_access_key: SecretStr | None = Field(None, description="S3 access key; boto3's own chain when not set")
+    s3_secret_key: SecretStr | None = Field(None, description="S3 secret key")
+
+    batch_records: int = Field(200, ge=1, description="records of one transaction at most")
+    segment_bytes: int = Field(64 * 2**20, ge=1, description="a segment is closed when it holds this much")
+    segment_seconds: float = Field(60.0, gt=0, description="a segment is closed when its first record is this old")
+    max_body_bytes: int = Field(10 * 2**20, ge=1, description="a body larger than this is turned down")
+
+    user_agent: str = Field("depeche/0.1 (+https://github.com/depeche-news/depeche)", description="who fetches")
+    fetch_timeout: float = Field(20.0, gt=0, description="for one request, in all")
+    feed_url: str = Field("http://127.0.0.1:8090", description="${DEPECHE_FEED_URL} in the sources file")
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Return the settings of this process. Raises `Misconfigured` naming the variable and the remedy."""
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "DEPECHE_" + "_".join(str(part) for part in first["loc"]).upper()
+            raise Misconfigured(f"{name} is not usable: {first['msg']}. Mend or unset it.") from error
+
+    @property
+    def warehouse_path(self) -> Path:
+        """Return the DuckDB file."""
+        return self.warehouse or self.home / "depeche.duckdb"
