@@ -1,0 +1,182 @@
+"""What every event log promises, asked of Kafka itself and of its memory twin."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+from uuid import uuid4
+
+import pytest
+
+from pipeline.adapters.kafka import KafkaBrowser, KafkaLog, KafkaWriter, create_topics
+from pipeline.adapters.memory import MemoryBroker, MemoryBrowser, MemoryLog, MemoryWriter
+from pipeline.errors import Fenced
+from pipeline.ports import EventLog, LogBrowser, Message, Partition, Record
+from pipeline.progress import has_passed, remaining
+
+
+class Watcher:
+    """A rebalance listener that starts where it is told and notes what it was given."""
+
+    def __init__(self, starts: Mapping[Partition, int] | None = None) -> None:
+        self.starts = starts or {}
+        self.owned: set[Partition] = set()
+
+    def assigned(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
+        self.owned |= set(partitions)
+        return {p: self.starts[p] for p in partitions if p in self.starts}
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        self.owned -= set(partitions)
+
+    def lost(self, partitions: Sequence[Partition]) -> None:
+        self.revoked(partitions)
+
+
+class World(NamedTuple):
+    topic: str
+    out: str
+    browser: LogBrowser
+    open_log: Callable[..., EventLog]
+    write: Callable[[Sequence[Message]], None]
+
+
+@pytest.fixture(params=["memory", "kafka"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    name = f"t-{uuid4().hex[:8]}"
+    topic, out = f"{name}.in", f"{name}.out"
+    opened: list[EventLog] = []
+    if request.param == "memory":
+        broker = MemoryBroker({topic: 2, out: 2})
+
+        def open_memory(watcher: Watcher, instance: str = "a", group: str = name) -> EventLog:
+            opened.append(MemoryLog(broker, group=group, topics=[topic], instance=instance, rebalance=watcher))
+            return opened[-1]
+
+        yield World(topic, out, MemoryBrowser(broker), open_memory, MemoryWriter(broker, "seed").write)
+        return
+    bootstrap: str = request.getfixturevalue("kafka")
+    create_topics(bootstrap, [topic, out], compacted=[], partitions=2, replication=1)
+
+    def open_kafka(watcher: Watcher, instance: str = "a", group: str = name) -> EventLog:
+        opened.append(KafkaLog(bootstrap, group=group, topics=[topic], instance=instance, rebalance=watcher))
+        return opened[-1]
+
+    writer, browser = KafkaWriter(bootstrap, f"seed-{name}"), KafkaBrowser(bootstrap)
+    yield World(topic, out, browser, open_kafka, writer.write)
+    for log in opened:
+        log.close()
+    writer.close()
+    browser.close()
+
+
+def messages(topic: str, count: int) -> list[Message]:
+    return [Message(topic, f"k{n}".encode(), (("ce_id", b"%d" % n),), b"v%d" % n) for n in range(count)]
+
+
+def poll_until(log: EventLog, enough: Callable[[list[Record]], bool], tries: int = 60) -> list[Record]:
+    got: list[Record] = []
+    for _ in range(tries):
+        got += log.poll(0.5, 10)
+        if enough(got):
+            return got
+    raise AssertionError(f"after {tries} polls there are only {len(got)} records")
+
+
+def ends(records: Sequence[Record]) -> dict[Partition, int]:
+    return {Partition(r.topic, r.partition): r.offset + 1 for r in records}
+
+
+def everything(browser: LogBrowser, topic: str) -> list[Record]:
+    return [r for p, (start, end) in browser.bounds(topic).items() for r in browser.read(p, start, end)]
+
+
+def test_what_is_written_is_read_in_order_with_key_headers_and_value(world: World) -> None:
+    sent = messages(world.topic, 25)
+    world.write(sent)
+    got = poll_until(world.open_log(Watcher()), lambda rs: len(rs) >= 25)
+    assert sorted((r.key, r.headers, r.value) for r in got) == sorted((m.key, m.headers, m.value) for m in sent)
+    for number in (0, 1):
+        offsets = [r.offset for r in got if r.partition == number]
+        assert offsets == sorted(set(offsets))
+
+
+def test_one_key_stays_in_one_partition(world: World) -> None:
+    world.write([m._replace(key=b"same") for m in messages(world.topic, 6)])
+    world.write([m._replace(key=b"same") for m in messages(world.topic, 6)])
+    assert len({r.partition for r in everything(world.browser, world.topic)}) == 1
+
+
+def test_a_poll_returns_no_more_than_its_limit(world: World) -> None:
+    world.write(messages(world.topic, 25))
+    log = world.open_log(Watcher())
+    sizes = [len(log.poll(0.5, 7)) for _ in range(20)]
+    assert max(sizes) <= 7
+    assert sum(sizes) == 25
+
+
+def test_commit_moves_the_group_and_publishes_together(world: World) -> None:
+    world.write(messages(world.topic, 10))
+    log = world.open_log(Watcher())
+    got = poll_until(log, lambda rs: len(rs) >= 10)
+    log.commit([Message(world.out, r.key, r.headers, r.value) for r in got], ends(got))
+    assert len(everything(world.browser, world.out)) == 10
+    log.close()
+    again = world.open_log(Watcher())
+    assert [again.poll(0.5, 10) for _ in range(4)] == [[]] * 4
+
+
+def test_what_was_not_committed_is_read_again_by_the_next_member(world: World) -> None:
+    world.write(messages(world.topic, 10))
+    log = world.open_log(Watcher())
+    poll_until(log, lambda rs: len(rs) >= 10)
+    log.close()
+    assert len(poll_until(world.open_log(Watcher()), lambda rs: len(rs) >= 10)) == 10
+
+
+def test_a_member_starts_where_its_owner_says(world: World) -> None:
+    world.write([m._replace(partition=0) for m in messages(world.topic, 10)])
+    log = world.open_log(Watcher({Partition(world.topic, 0): 7}))
+    assert [r.offset for r in poll_until(log, lambda rs: len(rs) >= 3)] == [7, 8, 9]
+
+
+def test_seek_reads_again(world: World) -> None:
+    world.write([m._replace(partition=1) for m in messages(world.topic, 5)])
+    log = world.open_log(Watcher())
+    poll_until(log, lambda rs: len(rs) >= 5)
+    log.seek({Partition(world.topic, 1): 2})
+    assert [r.offset for r in poll_until(log, lambda rs: len(rs) >= 3)] == [2, 3, 4]
+
+
+def test_a_second_bearer_of_the_same_instance_fences_the_first(world: World) -> None:
+    world.write(messages(world.topic, 4))
+    old = world.open_log(Watcher())
+    got = poll_until(old, lambda rs: len(rs) >= 4)
+    old.commit([Message(world.out, b"k", (), b"before")], {})
+    new = world.open_log(Watcher())
+    new.commit([Message(world.out, b"k", (), b"new")], {})
+    with pytest.raises(Fenced):
+        old.commit([Message(world.out, b"k", (), b"zombie")], ends(got))
+    assert sorted(r.value for r in everything(world.browser, world.out)) == [b"before", b"new"]
+
+
+def test_two_members_share_the_partitions(world: World) -> None:
+    first, second = Watcher(), Watcher()
+    one, two = world.open_log(first, "a"), world.open_log(second, "b")
+    for _ in range(60):
+        one.poll(0.2, 10)
+        two.poll(0.2, 10)
+        if len(first.owned) == len(second.owned) == 1:
+            break
+    assert first.owned | second.owned == {Partition(world.topic, 0), Partition(world.topic, 1)}
+    assert not first.owned & second.owned
+
+
+def test_progress_counts_records_not_offsets(world: World) -> None:
+    for _ in range(3):
+        world.write(messages(world.topic, 4))
+    until = {p: end for p, (_, end) in world.browser.bounds(world.topic).items()}
+    log = world.open_log(Watcher(), group=f"{world.topic}-group")
+    assert remaining(world.browser, {}, until) == 12
+    assert not has_passed(world.browser, f"{world.topic}-group", until)
+    got = poll_until(log, lambda rs: len(rs) >= 12)
+    log.commit([], ends(got))
+    assert has_passed(world.browser, f"{world.topic}-group", until)
