@@ -1,0 +1,164 @@
+"""Who an actor is: country and PLOVER sectors, read from the words around a name and from a table of the well known.
+
+`ministre ukrainien de la Défense` → UKR, GOV MIL. Nothing is inferred from the article's own country.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cache
+from typing import NamedTuple
+
+from pipeline.enrich import tables
+from pipeline.enrich.gazetteer import key
+from pipeline.enrich.places import capital_of, country_named
+from pipeline.events import Article, Entity, Mention, Participant
+from pipeline.ports import Span
+
+_WORD = re.compile(r"\w[\w'-]*")
+_COUNTRY_IN_TEXT = re.compile(
+    r"\b(?:d['’]|de l['’]|de la |de |du |des |en |au |aux )([A-ZÉÎÔ][\w’'-]+(?:[ -][A-Z][\w’'-]+)*)"
+)
+# Somebody who was something: no longer of that sector, an elite (PLOVER manual, sector ELI).
+_FORMER = re.compile(r"(?:\bex[- ]|\bancien(?:ne)?s? )", re.IGNORECASE)
+
+
+class Role(NamedTuple):
+    """What an actor is; both empty when nothing tells."""
+
+    country: str | None = None
+    sectors: tuple[str, ...] = ()
+
+
+class KnownActor(NamedTuple):
+    """One row of the table: an organisation, or a person in one term of office."""
+
+    name: str
+    type: str
+    role: Role
+    start: date
+    end: date
+
+
+def role_in(text: str) -> Role:
+    """Return what the words of `text` say of the actor they name."""
+    country = _country_of_words(text)
+    sectors: list[str] = []
+    plain = text.replace("’", "'").casefold()
+    for pattern, codes, own_country in _sector_patterns():
+        if pattern.search(plain):
+            sectors += codes
+            country = country or own_country
+            # A title says what its holder is; what stands behind it is only its complement.
+            plain = pattern.sub(" ", plain, count=1)
+    if _FORMER.search(text) and sectors:
+        sectors = ["ELI"]
+    return Role(country, tuple(dict.fromkeys(sectors)))
+
+
+def known_actor(name: str, day: date | None) -> KnownActor | None:
+    """Return the well-known actor of this name, with the sectors of the office held on `day`, if any."""
+    terms = _known_actors().get(key(name))
+    if not terms:
+        return None
+    current = next((term for term in terms if day is not None and term.start <= day < term.end), None)
+    if current is not None:
+        return current
+    if terms[0].type != "PER":
+        return terms[0]
+    countries = {
+        term.role.country for term in terms if len(term.role.country or "") == 3 and not _is_body(term)
+    }
+    only = countries.pop() if len(countries) == 1 else None
+    return terms[0]._replace(role=Role(only))
+
+
+def participant(
+    article: Article, span: Span, mentions: Sequence[Mention], entities: Mapping[str, Entity]
+) -> Participant:
+    """Return an actor or recipient with what its own words, or the entity named in it, tell of it."""
+    text = article.text[span.start : span.end]
+    entity = _named_in(span, mentions, entities)
+    own = role_in(text)
+    seat = capital_of(text)
+    if entity is not None and entity.type == "LOC":
+        # A country or capital that acts is its government.
+        is_state = country_named(text) is not None or seat is not None
+        country = own.country or seat or entity.country
+        sectors = own.sectors or (("GOV",) if is_state else ())
+    else:
+        country = own.country or (entity.country if entity else None) or seat
+        sectors = own.sectors or (entity.sectors if entity else ())
+    return Participant(
+        start=span.start,
+        end=span.end,
+        text=text,
+        entity_id=entity.entity_id if entity else None,
+        name=entity.name if entity else None,
+        country=country,
+        sectors=sectors,
+    )
+
+
+def _named_in(span: Span, mentions: Sequence[Mention], entities: Mapping[str, Entity]) -> Entity | None:
+    """Return the entity a participant is: a person named in it before an organisation, that before a place."""
+    inside = [
+        entities[each.entity_id]
+        for each in mentions
+        if each.entity_id is not None and each.start < span.end and span.start < each.end
+    ]
+    order = {"PER": 0, "ORG": 1, "LOC": 2}
+    return min(inside, key=lambda entity: order.get(entity.type, 3), default=None)
+
+
+def _country_of_words(text: str) -> str | None:
+    for word in _WORD.findall(text.replace("’", "'")):
+        country = _demonyms().get(word.casefold().removeprefix("l'").removeprefix("d'"))
+        if country is not None:
+            return country
+    whole = country_named(text)
+    if whole is not None:
+        return whole.country
+    for match in _COUNTRY_IN_TEXT.finditer(text):
+        named = country_named(match[1])
+        if named is not None:
+            return named.country
+    return None
+
+
+def _is_body(term: KnownActor) -> bool:
+    return term.role.country in {"IGO", "UNO", "EUR", "NGO", "ISM", "IMG", "MNC"}
+
+
+@cache
+def _demonyms() -> dict[str, str]:
+    found = {}
+    for country, masculine, feminine in tables.rows("demonyms.tsv", 3):
+        for form in (masculine, feminine):
+            found[form] = country
+            found[form if form[-1] in "sx" else f"{form}s"] = country
+    return found
+
+
+@cache
+def _sector_patterns() -> tuple[tuple[re.Pattern[str], tuple[str, ...], str | None], ...]:
+    return tuple(
+        (re.compile(rf"(?<!\w)(?:{pattern})"), tuple(codes.split()), country or None)
+        for pattern, codes, country in tables.rows("sectors.tsv", 3)
+    )
+
+
+@cache
+def _known_actors() -> dict[str, tuple[KnownActor, ...]]:
+    found: dict[str, tuple[KnownActor, ...]] = {}
+    for name, aliases, type_, country, sectors, start, end in tables.rows("actors.tsv", 7):
+        actor = KnownActor(
+            name,
+            type_,
+            Role(country or None, tuple(sectors.split())),
+            date.fromisoformat(start) if start else date.min,
+            date.fromisoformat(end) if end else date.max,
+        )
+        for each in (name, *filter(None, aliases.split("|"))):
+            found[key(each)] = (*found.get(key(each), ()), actor)
+    return found

@@ -1,0 +1,45 @@
+"""Amounts by rule: sums of money, people hurt or counted, quantities with a unit."""
+
+import re
+from collections.abc import Iterator
+
+from pipeline.ports import Span
+
+_UNITS_SMALL = "un|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize"
+_TENS = "vingt|trente|quarante|cinquante|soixante|cent|cents|mille"
+_ABOUT = (
+    "dizaine|douzaine|quinzaine|vingtaine|trentaine|quarantaine|cinquantaine|soixantaine|centaine|millier"
+)
+# Digits may be grouped by blanks (plain, no-break U+00A0, narrow U+202F), as French typography does.
+_DIGITS = r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:,\d+)?|\d+(?:[.,]\d+)?"
+_WORDS = rf"(?:{_UNITS_SMALL}|{_TENS})(?:[- ](?:et[- ])?(?:{_UNITS_SMALL}|{_TENS}))*"
+_SCALE = r"(?:millions?|milliards?|milliers?)"
+_NUMBER = (
+    rf"(?:(?:une?|deux|trois|quelques|plusieurs|des)[ ](?:{_ABOUT})s?(?:[ ]de[ ]{_SCALE})?[ ]d(?:e[ ]|['’])"
+    rf"|(?:{_DIGITS}|{_WORDS})[ \u00a0\u202f](?:{_SCALE})(?:[ ]d(?:e[ ]|['’]))?"
+    rf"|(?:{_DIGITS}|{_WORDS}))"
+)
+_MONEY = (
+    r"(?:dollars|euros|livres(?:[ ]sterling)?|roubles|yens|yuans|francs(?:[ ]CFA|[ ]suisses)?|roupies|hryvnias|rials)"
+    r"(?:[ ](?:américains|canadiens|australiens))?|euro|dollar|[€$£¥]"
+)
+_PEOPLE = (
+    "morts?|tués?|tuées?|blessés?|blessées?|victimes?|disparus?|disparues?|otages?|décès|cadavres?|corps|personnes?|civils?"
+    "|soldats?|militaires?|policiers?|manifestants?|combattants?|migrants?|réfugiés?|prisonniers?|détenus?|habitants?"
+    "|salariés?|enfants?|femmes?|hommes?|députés?|voix|arrestations?|interpellations?|hospitalisés?|licenciements?"
+)
+_MEASURE = (
+    "kilomètres?|km|km²|mètres?|hectares?|tonnes?|kilos?|kilogrammes?|litres?|barils?|degrés?|mégawatts?|gigawatts?"
+    "|MW|GW|points?|missiles?|drones?|obus|chars?|avions?|véhicules?|logements?|sièges?|pour[ ]cent|%"
+)
+_AMOUNT = re.compile(
+    rf"(?<![\w.,])(?:{_NUMBER})[ \u00a0\u202f]?(?:{_MONEY}|{_PEOPLE}|{_MEASURE})(?!\w)"
+    rf"|(?<![\w.,])(?:{_DIGITS}|{_WORDS})[ \u00a0\u202f](?:millions|milliards)(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def find_amounts(text: str) -> Iterator[Span]:
+    """Yield where an amount stands, from left to right, with its number and unit: `150 milliards de dollars`."""
+    for match in _AMOUNT.finditer(text):
+        yield Span(match.start(), match.end())

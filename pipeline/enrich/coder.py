@@ -1,0 +1,153 @@
+"""Events: what the model found, filed by PLOVER, with who, where and when, and the text that proves it."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from pipeline.enrich import plover
+from pipeline.enrich.actors import participant
+from pipeline.enrich.mentions import evidence, in_article, overlaps
+from pipeline.enrich.places import resolve
+from pipeline.events import (
+    Article,
+    DateRange,
+    Entity,
+    Mention,
+    NewsEvent,
+    Participant,
+    Place,
+    Sentence,
+    TimeExpression,
+)
+from pipeline.identity import event_id
+from pipeline.ports import EventSpan, ModelReading, Span
+
+_DATING = frozenset({"day", "week", "month", "season", "quarter", "year", "decade", "range"})
+"""Granularities that date an event; a clock time alone does not (rule 6 of the guidelines)."""
+
+
+def code_events(
+    article: Article,
+    readings: Sequence[ModelReading],
+    mentions: Sequence[Mention],
+    entities: Mapping[str, Entity],
+    times: Sequence[TimeExpression],
+) -> list[NewsEvent]:
+    """Return the events of every sentence, in order of the text. Raises ValueError for what PLOVER does not have."""
+    events: dict[str, NewsEvent] = {}
+    for sentence, reading in zip(article.sentences, readings, strict=True):
+        context = _Context(
+            article,
+            sentence,
+            [each for each in mentions if sentence.start <= each.start < sentence.end],
+            entities,
+            [each for each in times if sentence.start <= each.start < sentence.end],
+        )
+        triggers = [in_article(sentence, each.trigger) for each in reading.events]
+        for found, trigger in zip(reading.events, triggers, strict=True):
+            others = [each for each in triggers if each != trigger]
+            event = _event(context, found, trigger, others)
+            events.setdefault(event.event_id, event)
+    return list(events.values())
+
+
+class _Context(NamedTuple):
+    """What one sentence offers to its events."""
+
+    article: Article
+    sentence: Sentence
+    mentions: list[Mention]
+    entities: Mapping[str, Entity]
+    times: list[TimeExpression]
+
+
+def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[Span]) -> NewsEvent:
+    article, sentence = context.article, context.sentence
+    coding = plover.code(found.type, found.mode, found.status)
+    recipients = _participants(context, found.recipients)
+    return NewsEvent(
+        event_id=event_id(
+            "plover",
+            article.article_id,
+            article.content_hash,
+            coding.type,
+            coding.mode or "",
+            f"{trigger.start}-{trigger.end}",
+            *(f"{each.start}-{each.end}" for each in recipients),
+        ),
+        type=coding.type,
+        mode=coding.mode,
+        contexts=plover.known_contexts(found.contexts),
+        status=coding.status,
+        confidence=round(found.confidence, 4),
+        quad_class=coding.quad_class,
+        plover_score=coding.score,
+        cameo_root=coding.cameo_root,
+        goldstein=coding.goldstein,
+        sentence=evidence(article, Span(sentence.start, sentence.end)),
+        trigger=evidence(article, trigger),
+        actors=_participants(context, found.actors),
+        recipients=recipients,
+        place=_place(context, found.places),
+        date=_date_of(trigger, others, context.times),
+    )
+
+
+def _participants(context: _Context, spans: Sequence[Span]) -> tuple[Participant, ...]:
+    moved = sorted({in_article(context.sentence, span) for span in spans})
+    return tuple(participant(context.article, span, context.mentions, context.entities) for span in moved)
+
+
+def _place(context: _Context, spans: Sequence[Span]) -> Place | None:
+    """Return the narrowest of the places the model gave: a town before a region, that before a country."""
+    found = [_placed(context, in_article(context.sentence, span)) for span in spans]
+    return min(found, key=lambda each: (each.lat is None, each.geonames_id is None), default=None)
+
+
+def _placed(context: _Context, span: Span) -> Place:
+    at = evidence(context.article, span)
+    inside = (
+        each for each in context.mentions if each.entity_id and overlaps(span, [Span(each.start, each.end)])
+    )
+    entity = next((context.entities[each.entity_id or ""] for each in inside if each.type == "LOC"), None)
+    if entity is not None:
+        return Place(
+            start=at.start,
+            end=at.end,
+            text=at.text,
+            name=entity.name,
+            geonames_id=entity.geonames_id,
+            lat=entity.lat,
+            lon=entity.lon,
+            country=entity.country,
+        )
+    known = resolve(at.text)
+    if known is None:
+        return Place(start=at.start, end=at.end, text=at.text)
+    return Place(
+        start=at.start,
+        end=at.end,
+        text=at.text,
+        name=known.name,
+        geonames_id=known.geonames_id,
+        lat=known.lat,
+        lon=known.lon,
+        country=known.country,
+    )
+
+
+def _date_of(trigger: Span, others: Sequence[Span], times: Sequence[TimeExpression]) -> DateRange | None:
+    """Return the date of the time expression nearest to the trigger, unless it stands nearer to another event."""
+    near = [
+        each
+        for each in times
+        if each.granularity in _DATING
+        and all(_distance(each, trigger) <= _distance(each, other) for other in others)
+    ]
+    nearest = min(near, key=lambda each: _distance(each, trigger), default=None)
+    if nearest is None:
+        return None
+    return DateRange(from_=nearest.from_, to=nearest.to, granularity=nearest.granularity)
+
+
+def _distance(time: TimeExpression, trigger: Span) -> int:
+    return max(time.start - trigger.end, trigger.start - time.end, 0)

@@ -1,0 +1,56 @@
+"""Mentions: what the model found in each sentence, as spans of the article; amounts by rule."""
+
+from collections.abc import Iterable, Sequence
+
+from pipeline.enrich.amounts import find_amounts
+from pipeline.events import Article, Evidence, Mention, Sentence
+from pipeline.ports import ModelReading, Span
+
+_RULE_CONFIDENCE = 1.0
+
+
+def evidence(article: Article, span: Span) -> Evidence:
+    """Return the piece of text at `span`. Raises ValueError when the article has no such piece."""
+    if not 0 <= span.start < span.end <= len(article.text):
+        raise ValueError(f"{span} lies outside a text of {len(article.text)} code points")
+    return Evidence(start=span.start, end=span.end, text=article.text[span.start : span.end])
+
+
+def in_article(sentence: Sentence, span: Span) -> Span:
+    """Return the article's span of a span relative to `sentence`. Raises ValueError when it leaves the sentence."""
+    moved = Span(sentence.start + span.start, sentence.start + span.end)
+    if not sentence.start <= moved.start < moved.end <= sentence.end:
+        raise ValueError(
+            f"the model's {span} leaves its sentence of {sentence.end - sentence.start} code points"
+        )
+    return moved
+
+
+def find_mentions(article: Article, readings: Sequence[ModelReading]) -> list[Mention]:
+    """Return every mention in order of the text; those of entities have no `entity_id` yet.
+
+    `readings` are those of `article.sentences`, in the same order. An amount gives way to what the model found.
+    """
+    found = []
+    for sentence, reading in zip(article.sentences, readings, strict=True):
+        for entity in reading.entities:
+            at = evidence(article, in_article(sentence, Span(entity.start, entity.end)))
+            found.append(_mention(at, entity.type, entity.confidence))
+    taken = [Span(each.start, each.end) for each in found]
+    for sentence in article.sentences:
+        for span in find_amounts(article.text[sentence.start : sentence.end]):
+            moved = in_article(sentence, span)
+            if not overlaps(moved, taken):
+                found.append(_mention(evidence(article, moved), "AMOUNT", _RULE_CONFIDENCE))
+    return sorted(found, key=lambda each: (each.start, each.end))
+
+
+def overlaps(span: Span, others: Iterable[Span]) -> bool:
+    """Tell whether `span` shares a code point with any of `others`."""
+    return any(span.start < other.end and other.start < span.end for other in others)
+
+
+def _mention(at: Evidence, type_: str, confidence: float) -> Mention:
+    return Mention(
+        start=at.start, end=at.end, text=at.text, type=type_, entity_id=None, confidence=round(confidence, 4)
+    )

@@ -1,0 +1,135 @@
+"""Where a name is: country, region or town, with GeoNames id and coordinates where they are certain.
+
+A country's French name is a country before it is a village; a region the tables know comes next; then towns,
+the likeliest by population, by the countries the article speaks of, and by being in France. A small place is
+taken only where something else points to its country. What stays doubtful is not resolved.
+"""
+
+import math
+import re
+from collections.abc import Set
+from functools import cache
+from typing import Literal, NamedTuple
+
+from babel import Locale
+
+from pipeline.enrich import tables
+from pipeline.enrich.gazetteer import Town, countries, key, large_towns, small_towns
+
+# Weights against log10(population), set by hand: a mention of the country outweighs a city a hundred times larger.
+_COUNTRY_MENTIONED = 2.0
+_IN_FRANCE = 0.7
+_OWN_NAME = 0.5
+# A small place that has a namesake must be at least this much larger than it.
+_CLEARLY_LARGER = 4.0
+# Name in front of a town that makes it an administrative area: its country is the town's, its point is not.
+_AREA = re.compile(
+    r"^(?:(?:l['’]|la |le )?(?:oblast|région|province|département|district|gouvernorat|État|canton|comté|wilaya|raïon"
+    r"|banlieue|périphérie|arrondissement)) (?:de la |de l['’]|du |des |de |d['’])(?P<town>.+)$",
+    re.IGNORECASE,
+)
+
+
+class KnownPlace(NamedTuple):
+    """A place that was recognised; `country` is ISO 3166 alpha-3, None for a continent or a sea."""
+
+    kind: Literal["country", "region", "town"]
+    name: str
+    country: str | None
+    geonames_id: int | None = None
+    lat: float | None = None
+    lon: float | None = None
+
+
+def country_named(name: str) -> KnownPlace | None:
+    """Return the country that `name` is in French, or None."""
+    return _country_names().get(key(name))
+
+
+def resolve(name: str, *, mentioned: Set[str] = frozenset()) -> KnownPlace | None:
+    """Return the place called `name`; `mentioned` are the countries (alpha-3) the article speaks of."""
+    known = country_named(name) or _regions().get(key(name))
+    if known is not None:
+        return known
+    town = _best_town(name, mentioned)
+    if town is not None:
+        return KnownPlace(
+            "town", name, _alpha3(town.countrycode), town.geonameid, town.latitude, town.longitude
+        )
+    area = _AREA.match(name)
+    if area is not None:
+        inside = resolve(area["town"], mentioned=mentioned)
+        return inside and KnownPlace("region", name, inside.country)
+    return None
+
+
+def capital_of(name: str) -> str | None:
+    """Return the country (alpha-3) whose capital or seat of government `name` is, in French, or None."""
+    return _capitals().get(key(name))
+
+
+def _best_town(name: str, mentioned: Set[str]) -> Town | None:
+    if not name[:1].isupper():
+        return None
+    large = large_towns(name)
+    if large:
+        return max(large, key=lambda town: _likelihood(town, name, mentioned))
+    near = [
+        town
+        for town in small_towns(name)
+        if town.countrycode == "FR" or _alpha3(town.countrycode) in mentioned
+    ]
+    near.sort(key=lambda town: _likelihood(town, name, mentioned), reverse=True)
+    doubtful = len(near) > 1 and near[0].population < _CLEARLY_LARGER * near[1].population
+    return near[0] if near and not doubtful else None
+
+
+def _likelihood(town: Town, name: str, mentioned: Set[str]) -> float:
+    return (
+        math.log10(town.population + 1)
+        + _COUNTRY_MENTIONED * (_alpha3(town.countrycode) in mentioned)
+        + _IN_FRANCE * (town.countrycode == "FR")
+        + _OWN_NAME * (town.name == name)
+    )
+
+
+def _alpha3(alpha2: str) -> str | None:
+    country = countries().get(alpha2)
+    return country.iso3 if country else None
+
+
+@cache
+def _country_names() -> dict[str, KnownPlace]:
+    french = Locale("fr").territories
+    named = {}
+    by_alpha3 = {}
+    for alpha2, country in countries().items():
+        name = french.get(alpha2)
+        if name is not None:
+            by_alpha3[country.iso3] = KnownPlace("country", name, country.iso3, country.geonameid)
+            named[key(name)] = by_alpha3[country.iso3]
+    for name, alpha3 in tables.rows("countries.tsv", 2):
+        named[key(name)] = by_alpha3[alpha3]
+    return named
+
+
+@cache
+def _regions() -> dict[str, KnownPlace]:
+    found: dict[str, KnownPlace] = {}
+    for names, country, geonames_id, lat, lon in tables.rows("regions.tsv", 5):
+        first, *others = names.split("|")
+        place = KnownPlace(
+            "region",
+            first,
+            country or None,
+            int(geonames_id) if geonames_id else None,
+            float(lat) if lat else None,
+            float(lon) if lon else None,
+        )
+        found |= {key(name): place for name in (first, *others)}
+    return found
+
+
+@cache
+def _capitals() -> dict[str, str]:
+    return {key(name): country for name, country in tables.rows("seats.tsv", 2)}
