@@ -25,6 +25,10 @@ _DATING = frozenset({"day", "week", "month", "season", "quarter", "year", "decad
 """Granularities that date an event; a clock time alone does not (rule 6 of the guidelines)."""
 
 
+# A date that begins within this many code points of its sentence opens it: `Dans la nuit de jeudi …`, `Le 3 mai …`.
+_OPENING = 12
+
+
 def code_events(
     article: Article,
     readings: Sequence[ModelReading],
@@ -88,7 +92,7 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
         actors=_participants(context, found.actors),
         recipients=recipients,
         place=_place(context, found.places),
-        date=_date_of(trigger, others, context.times),
+        date=_date_of(sentence, trigger, others, context.times),
     )
 
 
@@ -135,18 +139,29 @@ def _placed(context: _Context, span: Span) -> Place:
     )
 
 
-def _date_of(trigger: Span, others: Sequence[Span], times: Sequence[TimeExpression]) -> DateRange | None:
-    """Return the date of the time expression nearest to the trigger, unless it stands nearer to another event."""
+def _date_of(
+    sentence: Sentence, trigger: Span, others: Sequence[Span], times: Sequence[TimeExpression]
+) -> DateRange | None:
+    """Return the date of the time expression nearest to the trigger, unless it stands nearer to another event.
+
+    An expression that opens the sentence dates every event in it. `depuis …` tells how long a state has lasted,
+    not when the event was: on the annotated articles leaving it out gains more dates than it loses.
+    """
     near = [
         each
         for each in times
         if each.granularity in _DATING
-        and all(_distance(each, trigger) <= _distance(each, other) for other in others)
+        and not each.text.casefold().startswith("depuis")
+        and (each.start - sentence.start <= _OPENING or _nearest_to(each, trigger, others))
     ]
     nearest = min(near, key=lambda each: _distance(each, trigger), default=None)
     if nearest is None:
         return None
     return DateRange(from_=nearest.from_, to=nearest.to, granularity=nearest.granularity)
+
+
+def _nearest_to(time: TimeExpression, trigger: Span, others: Sequence[Span]) -> bool:
+    return all(_distance(time, trigger) <= _distance(time, other) for other in others)
 
 
 def _distance(time: TimeExpression, trigger: Span) -> int:

@@ -108,19 +108,22 @@ def shifted_month(of: date, by: int) -> Interval:
     return month(of.year, of.month + by)
 
 
-def nearest_year(of: date, number: int, day_of_month: int, weekday: int | None = None) -> date:
-    """Return the day of that month and number closest to `of`; with `weekday`, the closest that falls on it, if any.
+def nearest_year(
+    of: date, number: int, day_of_month: int, weekday: int | None = None, way: int = 0
+) -> date:
+    """Return the day of that month and number closest to `of`, behind it (`way` < 0), ahead of it or anywhere.
 
-    Raises ValueError when the calendar has no such day in the years around.
+    With `weekday`, the closest that falls on it, if any. Raises ValueError when the calendar has no such day.
     """
     candidates = []
-    for each in range(of.year - 1, of.year + 2):
+    for each in range(of.year - 4, of.year + 5):  # the 29th of February comes every four years
         try:
             candidates.append(date(each, number, day_of_month))
         except ValueError:
             continue
     fitting = [each for each in candidates if weekday is None or each.weekday() == weekday] or candidates
-    return min(fitting, key=lambda each: abs(each - of))
+    directed = [each for each in fitting if (each - of).days * way >= 0] or fitting
+    return min(directed, key=lambda each: abs(each - of))
 
 
 def _season_start(year_: int, name: str) -> date:

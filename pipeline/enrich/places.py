@@ -7,7 +7,7 @@ taken only where something else points to its country. What stays doubtful is no
 
 import math
 import re
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -46,7 +46,7 @@ def country_named(name: str) -> KnownPlace | None:
     return _country_names().get(key(name))
 
 
-def resolve(name: str, *, mentioned: Set[str] = frozenset()) -> KnownPlace | None:
+def resolve(name: str, *, mentioned: AbstractSet[str] = frozenset()) -> KnownPlace | None:
     """Return the place called `name`; `mentioned` are the countries (alpha-3) the article speaks of."""
     known = country_named(name) or _regions().get(key(name))
     if known is not None:
@@ -68,7 +68,7 @@ def capital_of(name: str) -> str | None:
     return _capitals().get(key(name))
 
 
-def _best_town(name: str, mentioned: Set[str]) -> Town | None:
+def _best_town(name: str, mentioned: AbstractSet[str]) -> Town | None:
     if not name[:1].isupper():
         return None
     large = large_towns(name)
@@ -84,7 +84,7 @@ def _best_town(name: str, mentioned: Set[str]) -> Town | None:
     return near[0] if near and not doubtful else None
 
 
-def _likelihood(town: Town, name: str, mentioned: Set[str]) -> float:
+def _likelihood(town: Town, name: str, mentioned: AbstractSet[str]) -> float:
     return (
         math.log10(town.population + 1)
         + _COUNTRY_MENTIONED * (_alpha3(town.countrycode) in mentioned)

@@ -6,14 +6,15 @@ weekday in an article without a date) is not given.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from pipeline.enrich import intervals
 from pipeline.enrich.intervals import Interval
-from pipeline.enrich.time_rules import CLOCK, RULES, Needs, looks_ahead
+from pipeline.enrich.time_rules import CLOCK, CONTEXT_RULES, RULES, Needs, Rule, direction
 from pipeline.events import Article, Precision, TimeExpression
 
 # Weekdays are those of the newsroom: a page published at 23:30 UTC in summer was published the next day in Paris.
@@ -54,8 +55,11 @@ class _Found(NamedTuple):
 def find_times(article: Article, anchor: Anchor | None) -> list[TimeExpression]:
     """Return the time expressions of every sentence that resolve, in order of the text."""
     found = []
+    context = anchor.day if anchor and anchor.precision != "month" else None
     for sentence in article.sentences:
-        for each in read_times(article.text[sentence.start : sentence.end], anchor):
+        read = read_times(article.text[sentence.start : sentence.end], anchor, context)
+        context = _last_day(read, before=sentence.end, otherwise=context)
+        for each in read:
             start, end = sentence.start + each.start, sentence.start + each.end
             from_, to = each.interval.iso()
             found.append(
@@ -71,28 +75,53 @@ def find_times(article: Article, anchor: Anchor | None) -> list[TimeExpression]:
     return found
 
 
-def read_times(sentence: str, anchor: Anchor | None) -> list[_Found]:
-    """Return the expressions of one sentence, not overlapping, from left to right."""
+def read_times(sentence: str, anchor: Anchor | None, context: date | None = None) -> list[_Found]:
+    """Return the expressions of one sentence, not overlapping, from left to right.
+
+    `context` is the day last spoken of before it, which `la veille` or `dans la soirée` refer to.
+    """
+    found = _longest(_standing(sentence, anchor))
+    found = _longest([*found, *_leaning(sentence, found, context)])
+    widened = [_widened(sentence, each, anchor) for each in found]
+    return sorted([*widened, *_clocks(sentence, found)], key=lambda each: each.start)
+
+
+def _longest(candidates: Iterable[_Found]) -> list[_Found]:
+    """Return candidates that do not overlap, the longest of those that begin together, from left to right."""
     found: list[_Found] = []
-    for each in sorted(_candidates(sentence, anchor), key=lambda each: (each.start, -each.end)):
+    for each in sorted(candidates, key=lambda each: (each.start, -each.end)):
         if not found or each.start >= found[-1].end:
             found.append(each)
-    widened = [_widened(sentence, each, anchor) for each in found]
-    clocks = _clocks(sentence, found)
-    return sorted([*widened, *clocks], key=lambda each: each.start)
+    return found
 
 
-def _candidates(sentence: str, anchor: Anchor | None) -> Iterator[_Found]:
+def _last_day(found: Sequence[_Found], *, before: int, otherwise: date | None) -> date | None:
+    days = [each.interval.start for each in found if each.interval.granularity == "day" and each.end <= before]
+    return days[-1] if days else otherwise
+
+
+def _standing(sentence: str, anchor: Anchor | None) -> Iterator[_Found]:
+    """Yield what stands on its own, or on the article's date."""
     for rule in RULES:
-        if rule.needs != "nothing" and (anchor is None or not anchor.allows(rule.needs)):
-            continue
+        if rule.needs == "nothing" or (anchor is not None and anchor.allows(rule.needs)):
+            for match in rule.pattern.finditer(sentence):
+                yield from _resolved(sentence, rule, match, anchor.day if anchor else date.min)
+
+
+def _leaning(sentence: str, found: Sequence[_Found], context: date | None) -> Iterator[_Found]:
+    """Yield what leans on a day named before it."""
+    for rule in CONTEXT_RULES:
         for match in rule.pattern.finditer(sentence):
-            ahead = looks_ahead(sentence, match.start(), match.end())
-            try:
-                interval = rule.resolve(match, anchor.day if anchor else date.min, ahead)
-            except (ValueError, OverflowError):  # the 31st of June, a range that runs backwards
-                continue
-            yield _Found(match.start(), match.end(), interval)
+            day = _last_day(found, before=match.start(), otherwise=context)
+            if day is not None:
+                yield from _resolved(sentence, rule, match, day)
+
+
+def _resolved(sentence: str, rule: Rule, match: re.Match[str], day: date) -> Iterator[_Found]:
+    way = direction(sentence, match.start(), match.end())
+    # ValueError: a day the calendar lacks, or a range that runs backwards. Then nothing was said of time.
+    with suppress(ValueError, OverflowError):
+        yield _Found(match.start(), match.end(), rule.resolve(match, day, way))
 
 
 def _widened(sentence: str, found: _Found, anchor: Anchor | None) -> _Found:

@@ -1,0 +1,206 @@
+"""One readable page of enriched articles: HTML that needs nothing but itself.
+
+No script, no font or picture from elsewhere; everything taken from articles is escaped. Marks carry their
+meaning in words for screen readers, not by colour alone, and the page follows the reader's light or dark theme.
+"""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import NamedTuple
+
+from pipeline.events import EnrichedArticle, NewsEvent, Sentence
+from pipeline.render import QUAD_CLASSES, headline, mention_counts, names, when, where
+
+_TYPE_NAMES = {
+    "PER": "person",
+    "ORG": "organisation",
+    "LOC": "place",
+    "EVENT": "named event",
+    "PRODUCT": "product",
+    "DATE": "date",
+    "TIME": "time",
+    "AMOUNT": "amount",
+}
+_STYLE = """
+:root { color-scheme: light dark; --ink: light-dark(#1b1b1b, #ececec); --paper: light-dark(#fffdf8, #17181a);
+  --line: light-dark(#8a8a8a, #8f8f8f); --per: light-dark(#0b5cad, #8cc4ff); --org: light-dark(#7a2f8f, #dda3f0);
+  --loc: light-dark(#1c6b2f, #8fdc9f); --time: light-dark(#8a4b00, #f0b968); --event: light-dark(#a11b1b, #ff9d94); }
+body { max-width: 50rem; margin: 2rem auto; padding: 0 1rem; font: 1.05rem/1.65 Georgia, serif; color: var(--ink);
+  background: var(--paper); }
+h1, h2, h3, table, .facts, nav { font-family: system-ui, sans-serif; line-height: 1.3; }
+article { border-top: 2px solid var(--line); margin-top: 3rem; }
+mark { background: none; color: inherit; border-bottom: 2px solid var(--line); }
+mark sup { font: 600 .6em system-ui, sans-serif; margin-left: .15em; }
+mark.PER { border-color: var(--per); } mark.PER sup { color: var(--per); }
+mark.ORG { border-color: var(--org); } mark.ORG sup { color: var(--org); }
+mark.LOC { border-color: var(--loc); } mark.LOC sup { color: var(--loc); }
+mark.DATE, mark.TIME, mark.when { border-color: var(--time); border-bottom-style: dotted; }
+mark.DATE sup, mark.TIME sup, mark.when sup { color: var(--time); }
+mark.event { border: 2px solid var(--event); border-radius: .3em; padding: 0 .15em; }
+mark.event a { color: var(--event); text-decoration: none; font: 600 .7em system-ui, sans-serif; margin-left: .3em; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; width: 100%; }
+caption { text-align: left; font-weight: 600; padding: .6rem 0 .3rem; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-top: 1px solid var(--line); }
+.facts { font-size: .9rem; } .heading { font-weight: 700; } .caption, .dateline { font-style: italic; font-size: .95em; }
+a:focus-visible, .scroll:focus-visible { outline: 3px solid var(--per); outline-offset: 2px; }
+:target { outline: 3px solid var(--event); }
+.skip { position: absolute; left: -99rem; } .skip:focus { position: static; }
+"""
+
+
+class _Mark(NamedTuple):
+    """A stretch of text to mark; `note` is read aloud and shown behind it."""
+
+    start: int
+    end: int
+    css: str
+    title: str
+    note: str
+
+
+def html_page(articles: Sequence[EnrichedArticle]) -> str:
+    """Return one complete page with all the articles, their marks, events and entities."""
+    bodies = "".join(_article(enriched, number) for number, enriched in enumerate(articles, start=1))
+    contents = "".join(
+        f'<li><a href="#a{number}">{escape(headline(enriched))}</a> ({len(enriched.events)} events)</li>'
+        for number, enriched in enumerate(articles, start=1)
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>Dépêche: {len(articles)} enriched articles</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        '<a class="skip" href="#articles">To the articles</a>\n'
+        f'<h1>Dépêche</h1>\n<nav aria-label="Articles"><ol>{contents}</ol></nav>\n'
+        f'<main id="articles">{bodies}</main>\n</body>\n</html>\n'
+    )
+
+
+def _article(enriched: EnrichedArticle, number: int) -> str:
+    article = enriched.article
+    published = article.published_at.date().isoformat() if article.published_at else "date unknown"
+    link = ""
+    if article.url and article.url.startswith(("http://", "https://")):
+        link = f', <a href="{escape(article.url)}">original</a>'
+    prefix = f"a{number}"
+    return (
+        f'<article id="{prefix}" aria-labelledby="{prefix}-title">\n'
+        f'<h2 id="{prefix}-title" lang="fr">{escape(headline(enriched))}</h2>\n'
+        f'<p class="facts">{escape(article.source)}, {published}{link}; read by {escape(enriched.model.name)} '
+        f"{escape(enriched.model.version)}</p>\n"
+        f"{_text(enriched, prefix)}\n{_events(enriched.events, prefix)}\n{_entities(enriched)}\n{_times(enriched)}\n"
+        "</article>\n"
+    )
+
+
+def _text(enriched: EnrichedArticle, prefix: str) -> str:
+    marks = _marks(enriched, prefix)
+    text = enriched.article.text
+    paragraphs: list[list[Sentence]] = []
+    for sentence in enriched.article.sentences:
+        broken = not paragraphs or "\n" in text[paragraphs[-1][-1].end : sentence.start]
+        if broken or paragraphs[-1][-1].kind != sentence.kind:
+            paragraphs.append([])
+        paragraphs[-1].append(sentence)
+    return '<div lang="fr">' + "\n".join(_paragraph(text, each, marks) for each in paragraphs) + "</div>"
+
+
+def _paragraph(text: str, sentences: Sequence[Sentence], marks: Sequence[_Mark]) -> str:
+    start, end, pieces = sentences[0].start, sentences[-1].end, []
+    for mark in marks:
+        if start <= mark.start and mark.end <= end:
+            pieces.append(escape(text[start : mark.start]))
+            pieces.append(
+                f'<mark class="{mark.css}" title="{escape(mark.title)}">{escape(text[mark.start : mark.end])}'
+                f"{mark.note}</mark>"
+            )
+            start = mark.end
+    pieces.append(escape(text[start:end]))
+    return f'<p class="{sentences[0].kind}">{"".join(pieces)}</p>'
+
+
+def _marks(enriched: EnrichedArticle, prefix: str) -> list[_Mark]:
+    """Return marks that do not overlap: events first, then times, then mentions."""
+    entities = {each.entity_id: each for each in enriched.entities}
+    wanted = [
+        _Mark(
+            e.trigger.start,
+            e.trigger.end,
+            "event",
+            f"event: {e.type} {e.mode or ''}".strip(),
+            f'<a href="#{prefix}-e{n}" lang="en">{escape(e.type)}</a>',
+        )
+        for n, e in enumerate(enriched.events, start=1)
+    ]
+    wanted += [_noted(t.start, t.end, "when", f"time: {when(t)}", "time") for t in enriched.times]
+    for m in enriched.mentions:
+        entity = entities.get(m.entity_id or "")
+        kind = _TYPE_NAMES.get(m.type, m.type.lower())
+        css = m.type if m.type in _TYPE_NAMES else "other"
+        wanted.append(_noted(m.start, m.end, css, f"{kind}: {entity.name if entity else m.text}", kind))
+    chosen: list[_Mark] = []
+    for mark in wanted:
+        if all(mark.end <= other.start or other.end <= mark.start for other in chosen):
+            chosen.append(mark)
+    return sorted(chosen)
+
+
+def _noted(start: int, end: int, css: str, title: str, note: str) -> _Mark:
+    return _Mark(start, end, css, title, f'<sup lang="en">{escape(note)}</sup>')
+
+
+def _events(events: Iterable[NewsEvent], prefix: str) -> str:
+    rows = [
+        (
+            f'<tr id="{prefix}-e{n}">',
+            f"{e.type} {e.mode or ''}".strip(),
+            QUAD_CLASSES[e.quad_class],
+            names(e.actors),
+            names(e.recipients),
+            where(e.place),
+            when(e.date),
+            e.status,
+            e.sentence.text,
+        )
+        for n, e in enumerate(events, start=1)
+    ]
+    heads = ("Event", "Class", "Who", "To whom", "Where", "When", "Status", "Evidence")
+    return _table("Events", heads, rows)
+
+
+def _entities(enriched: EnrichedArticle) -> str:
+    counts = mention_counts(enriched)
+    rows = [
+        (
+            "<tr>",
+            each.name,
+            _TYPE_NAMES.get(each.type, each.type),
+            each.country or "",
+            " ".join(each.sectors),
+            str(each.geonames_id or ""),
+            str(counts.get(each.entity_id, 0)),
+        )
+        for each in enriched.entities
+    ]
+    return _table("Entities", ("Name", "Kind", "Country", "Sectors", "GeoNames id", "Mentions"), rows)
+
+
+def _times(enriched: EnrichedArticle) -> str:
+    rows = [("<tr>", each.text, when(each), each.granularity) for each in enriched.times]
+    return _table("Times", ("Expression", "Means", "Granularity"), rows)
+
+
+def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table; the first cell of each row is its opening tag, the second its header."""
+    if not rows:
+        return f'<p class="facts">{caption}: none found.</p>'
+    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
+    body = "".join(
+        f'{row[0]}<th scope="row">{escape(row[1])}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[2:])
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}"><table><caption>{caption}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
