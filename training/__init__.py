@@ -1,0 +1,1 @@
+"""The recipe of the default French model: base weights, data, training, export, evaluation."""

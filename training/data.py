@@ -1,0 +1,154 @@
+"""From annotated articles to training sentences, and the split that was fixed before any training.
+
+The folder (`DEPECHE_DATA`) holds `winer-fr.dev.jsonl` (articles with entities), `winer-fr.events.jsonl`
+(stand-off events) and `press-fr.jsonl` (our own press texts with both). Offsets are code points.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ENTITY_TYPES = {
+    "Person": "PER",
+    "Organization": "ORG",
+    "Location": "LOC",
+    "Event": "EVENT",
+    "Product": "PRODUCT",
+    "Date": "DATE",
+    "Hour": "TIME",
+}
+STATUSES = ("asserted", "future", "hypothetical", "negated", "historical")
+ROLES = ("actor", "recipient", "place")
+TICKERS = frozenset({"2018_12_08-001", "2018_12_15-001", "2018_12_22-001"})
+"""Live tickers of one story; they hold a seventh of all events and would drown the rest."""
+_TICKER_SENTENCES = 60
+_SPLITS = Path(__file__).parent / "splits"
+
+
+@dataclass(frozen=True)
+class EventExample:
+    type: str
+    mode: str | None
+    status: str
+    contexts: tuple[str, ...]
+    trigger: tuple[int, int]
+    arguments: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
+class SentenceExample:
+    """One sentence with its labels; offsets are relative to `text`."""
+
+    document: str
+    text: str
+    entities: tuple[tuple[int, int, str], ...]
+    events: tuple[EventExample, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Document ids: never trained on (`test`), for thresholds only (`dev`), and the rest."""
+
+    test: frozenset[str]
+    dev: frozenset[str]
+    hash: str = field(default="")
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _outermost(entities: list[dict[str, Any]]) -> list[tuple[int, int, str]]:
+    """Return the entities that no longer one contains."""
+    out: list[tuple[int, int, str]] = []
+    for e in sorted(entities, key=lambda e: (e["start"], -e["end"])):
+        if not out or e["start"] >= out[-1][1]:
+            out.append((e["start"], e["end"], ENTITY_TYPES[e["label"]]))
+    return out
+
+
+def _event(raw: dict[str, Any], start: int, end: int) -> EventExample | None:
+    a, b = raw["trigger"][0]
+    if not (start <= a < b <= end):
+        return None
+    arguments = [
+        (role, span["start"] - start, span["end"] - start)
+        for role, key in (("actor", "actors"), ("recipient", "recipients"), ("place", "places"))
+        for span in raw[key]
+        if start <= span["start"] < span["end"] <= end
+    ]
+    return EventExample(
+        raw["type"], raw["mode"], raw["status"], tuple(raw["contexts"]), (a - start, b - start), tuple(arguments)
+    )
+
+
+def _sentences(
+    document: str, text: str, spans: list[tuple[int, int]], entities: list[dict[str, Any]], events: list[dict[str, Any]]
+) -> list[SentenceExample]:
+    whole = _outermost(entities)
+    by_sentence: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for event in events:
+        by_sentence[event["sentence"]].append(event)
+    out = []
+    for index, (start, end) in enumerate(spans):
+        inside = tuple((a - start, b - start, t) for a, b, t in whole if start <= a and b <= end)
+        found = [e for raw in by_sentence[index] if (e := _event(raw, start, end))]
+        out.append(SentenceExample(document, text[start:end], inside, tuple(found)))
+    return out
+
+
+def read_examples(folder: Path) -> list[SentenceExample]:
+    """Return every sentence of every article, in order; tickers capped."""
+    texts = {d["id"]: d for d in _lines(folder / "winer-fr.dev.jsonl")}
+    out: list[SentenceExample] = []
+    for d in _lines(folder / "winer-fr.events.jsonl"):
+        source = texts[d["id"]]
+        spans = [(a, b) for a, b in d["sentences"]]
+        found = _sentences(d["id"], source["text"], spans, source["entities"], d["events"])
+        out += found[:_TICKER_SENTENCES] if d["id"] in TICKERS else found
+    for d in _lines(folder / "press-fr.jsonl"):
+        spans = [(s["start"], s["end"]) for s in d["sentences"]]
+        out += _sentences(d["id"], d["text"], spans, d["entities"], d["events"])
+    return out
+
+
+def _draw(ids: list[str], share: float, salt: str) -> list[str]:
+    """Return a fixed share of the ids, chosen by hash so that no order or seed matters."""
+    ranked = sorted(ids, key=lambda i: hashlib.sha256(f"{salt}{i}".encode()).hexdigest())
+    return ranked[: round(len(ids) * share)]
+
+
+def draw_split(ids: list[str]) -> dict[str, list[str]]:
+    """Return test and dev ids: 15 % + 8 % of the Wikinews articles month by month, outside December 2018,
+    and 10 % + 6 % of the press texts group by group."""
+    strata: dict[str, list[str]] = defaultdict(list)
+    for i in ids:
+        if not i.startswith("2018_12"):
+            strata[i[:8] if i.startswith("press") else i[:7]].append(i)
+    out: dict[str, list[str]] = {"test": [], "dev": []}
+    for name, members in sorted(strata.items()):
+        test_share, dev_share = (0.10, 0.06) if name.startswith("press") else (0.15, 0.08)
+        test = _draw(members, test_share, "test")
+        out["test"] += test
+        out["dev"] += _draw([m for m in members if m not in test], dev_share, "dev")
+    return {name: sorted(members) for name, members in out.items()}
+
+
+def read_split() -> Split:
+    """Return the committed split; `hash` is the SHA-256 of the list of test ids."""
+    test = (_SPLITS / "test_ids.txt").read_bytes()
+    dev = (_SPLITS / "dev_ids.txt").read_text().split()
+    return Split(frozenset(test.decode().split()), frozenset(dev), hashlib.sha256(test).hexdigest())
+
+
+def write_split(folder: Path) -> None:
+    """Draw the split once; refuses to draw it again, since scores would no longer mean the same."""
+    _SPLITS.mkdir(exist_ok=True)
+    if (_SPLITS / "test_ids.txt").exists():
+        raise FileExistsError("the split is fixed: training/splits/ exists")
+    ids = sorted({e.document for e in read_examples(folder)})
+    for name, members in draw_split(ids).items():
+        (_SPLITS / f"{name}_ids.txt").write_text("\n".join(members) + "\n")
