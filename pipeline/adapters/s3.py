@@ -1,0 +1,128 @@
+"""Any S3 behind the port `ObjectStore`. The only file that imports boto3.
+
+`create` rests on conditional writes (`If-None-Match: *`); `depeche doctor` probes that a store honours them.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.errors import Misconfigured, RetryLater
+from pipeline.ports import ObjectInfo
+
+_GONE = {"404", "NoSuchKey", "NotFound"}
+_TAKEN = {"412", "PreconditionFailed"}
+_REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def _foreign_errors(doing: str, where: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) in _REFUSED:
+            raise Misconfigured(
+                f"{doing}: {where} refused these credentials ({_code(error)});"
+                " set DEPECHE_S3_ACCESS_KEY and DEPECHE_S3_SECRET_KEY"
+            ) from error
+        raise RetryLater(f"{doing}: {where} answered {_code(error)}") from error
+    except BotoCoreError as error:
+        raise RetryLater(f"{doing}: {where} cannot be reached ({error})") from error
+
+
+class S3Store:
+    """`ObjectStore` over one bucket."""
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        endpoint: str | None = None,
+        region: str = "us-east-1",
+        access_key: str | None = None,
+        secret_key: str | None = None,
+    ) -> None:
+        self._bucket = bucket
+        self._where = f"S3 at {endpoint or 'AWS'}"
+        self._client: Any = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=region,
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+            config=Config(
+                s3={"addressing_style": "path"} if endpoint else {},
+                retries={"total_max_attempts": 2, "mode": "standard"},
+                connect_timeout=5,
+                read_timeout=60,
+            ),
+        )
+
+    def ensure_bucket(self) -> bool:
+        """Create the bucket if it is missing; tell whether it was."""
+        with _foreign_errors(f"looking for bucket {self._bucket}", self._where):
+            try:
+                self._client.head_bucket(Bucket=self._bucket)
+                return False
+            except ClientError as error:
+                if _code(error) not in _GONE | {"NoSuchBucket"}:
+                    raise
+            self._client.create_bucket(Bucket=self._bucket)
+            return True
+
+    def create(self, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> bool:
+        """See `ObjectStore.create`."""
+        with _foreign_errors(f"storing {key}", self._where):
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket, Key=key, Body=data, Metadata=dict(metadata or {}), IfNoneMatch="*"
+                )
+            except ClientError as error:
+                if _code(error) in _TAKEN:
+                    return False
+                raise
+        return True
+
+    def get(self, key: str, length: int | None = None) -> bytes:
+        """See `ObjectStore.get`."""
+        part = {} if length is None else {"Range": f"bytes=0-{length - 1}"}
+        with _foreign_errors(f"reading {key}", self._where):
+            try:
+                body: bytes = self._client.get_object(Bucket=self._bucket, Key=key, **part)["Body"].read()
+            except ClientError as error:
+                if _code(error) in _GONE:
+                    raise KeyError(key) from error
+                if _code(error) in {"InvalidRange", "416"}:
+                    return b""
+                raise
+        return body
+
+    def head(self, key: str) -> tuple[ObjectInfo, dict[str, str]] | None:
+        """See `ObjectStore.head`."""
+        with _foreign_errors(f"looking at {key}", self._where):
+            try:
+                answer = self._client.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if _code(error) in _GONE:
+                    return None
+                raise
+        info = ObjectInfo(key, answer["ContentLength"], answer["ETag"].strip('"'), answer["LastModified"])
+        return info, dict(answer["Metadata"])
+
+    def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
+        """See `ObjectStore.list`."""
+        with _foreign_errors(f"listing {prefix}", self._where):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix, StartAfter=after
+            )
+            for page in pages:
+                for each in page.get("Contents", ()):
+                    yield ObjectInfo(each["Key"], each["Size"], each["ETag"].strip('"'), each["LastModified"])
