@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from pipeline.enrich import tables
-from pipeline.enrich.gazetteer import key
+from pipeline.enrich.gazetteer import folded, key
 from pipeline.enrich.places import capital_of, country_named
 from pipeline.events import Article, Entity, Mention, Participant
 from pipeline.ports import Span
@@ -44,7 +44,7 @@ def role_in(text: str) -> Role:
     """Return what the words of `text` say of the actor they name."""
     country = _country_of_words(text)
     sectors: list[str] = []
-    plain = text.replace("’", "'").casefold()
+    plain = folded(text)
     for pattern, codes, own_country in _sector_patterns():
         if pattern.search(plain):
             sectors += codes
@@ -82,9 +82,10 @@ def participant(
     own = role_in(text)
     seat = capital_of(text)
     if entity is not None and entity.type == "LOC":
-        # A country or capital that acts is its government.
-        is_state = country_named(text) is not None or seat is not None
-        country = own.country or seat or entity.country
+        # A country or capital that acts is its government; `Bruxelles`, the European Union's.
+        state = country_named(text)
+        is_state = state is not None or seat is not None
+        country = own.country or seat or (state.country if state else entity.country)
         sectors = own.sectors or (("GOV",) if is_state else ())
     else:
         country = own.country or (entity.country if entity else None) or seat
@@ -116,9 +117,6 @@ def _country_of_words(text: str) -> str | None:
         country = _demonyms().get(word.casefold().removeprefix("l'").removeprefix("d'"))
         if country is not None:
             return country
-    whole = country_named(text)
-    if whole is not None:
-        return whole.country
     for match in _COUNTRY_IN_TEXT.finditer(text):
         named = country_named(match[1])
         if named is not None:
@@ -143,7 +141,7 @@ def _demonyms() -> dict[str, str]:
 @cache
 def _sector_patterns() -> tuple[tuple[re.Pattern[str], tuple[str, ...], str | None], ...]:
     return tuple(
-        (re.compile(rf"(?<!\w)(?:{pattern})"), tuple(codes.split()), country or None)
+        (re.compile(rf"(?<!\w)(?:{folded(pattern)})"), tuple(codes.split()), country or None)
         for pattern, codes, country in tables.rows("sectors.tsv", 3)
     )
 

@@ -1,5 +1,6 @@
 """Events: what the model found, filed by PLOVER, with who, where and when, and the text that proves it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ _DATING = frozenset({"day", "week", "month", "season", "quarter", "year", "decad
 
 # A date that begins within this many code points of its sentence opens it: `Dans la nuit de jeudi …`, `Le 3 mai …`.
 _OPENING = 12
+_OF = re.compile(r"(?:\bde |\bdu |\bd['’])$")
 
 
 def code_events(
@@ -92,7 +94,7 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
         actors=_participants(context, found.actors),
         recipients=recipients,
         place=_place(context, found.places),
-        date=_date_of(sentence, trigger, others, context.times),
+        date=_date_of(context, trigger, others),
     )
 
 
@@ -139,9 +141,7 @@ def _placed(context: _Context, span: Span) -> Place:
     )
 
 
-def _date_of(
-    sentence: Sentence, trigger: Span, others: Sequence[Span], times: Sequence[TimeExpression]
-) -> DateRange | None:
+def _date_of(context: _Context, trigger: Span, others: Sequence[Span]) -> DateRange | None:
     """Return the date of the time expression nearest to the trigger, unless it stands nearer to another event.
 
     An expression that opens the sentence dates every event in it. `depuis …` tells how long a state has lasted,
@@ -149,15 +149,22 @@ def _date_of(
     """
     near = [
         each
-        for each in times
+        for each in context.times
         if each.granularity in _DATING
         and not each.text.casefold().startswith("depuis")
-        and (each.start - sentence.start <= _OPENING or _nearest_to(each, trigger, others))
+        and not _belongs_to_noun(context, each, trigger)
+        and (each.start - context.sentence.start <= _OPENING or _nearest_to(each, trigger, others))
     ]
     nearest = min(near, key=lambda each: _distance(each, trigger), default=None)
     if nearest is None:
         return None
     return DateRange(from_=nearest.from_, to=nearest.to, granularity=nearest.granularity)
+
+
+def _belongs_to_noun(context: _Context, time: TimeExpression, trigger: Span) -> bool:
+    """Tell whether a month or year only says which one a noun is: `l'invasion russe de février 2022`."""
+    after_de = _OF.search(context.article.text, max(0, time.start - 3), time.start) is not None
+    return after_de and time.granularity in ("month", "year") and not 0 <= time.start - trigger.end <= 4
 
 
 def _nearest_to(time: TimeExpression, trigger: Span, others: Sequence[Span]) -> bool:

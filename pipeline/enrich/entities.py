@@ -132,7 +132,9 @@ def _entity(
     type_ = Counter(each.type for each in named).most_common(1)[0][0]
     names = [_bare(each.text) if type_ == "PER" else each.text for each in named]
     name = max(names, key=len) if type_ == "PER" else Counter(names).most_common(1)[0][0]
-    known = next(filter(None, (known_actor(each, day) for each in dict.fromkeys((name, *names)))), None)
+    # `Mme Trump` of an article on Melania Trump is not the president.
+    candidates = (name,) if type_ == "PER" and " " in name else dict.fromkeys((name, *names))
+    known = next(filter(None, (known_actor(each, day) for each in candidates)), None)
     known = known if known and known.type == type_ else None
     place = next(filter(None, (places.get(each.text) or country_named(each.text) for each in named)), None)
     role = _role(article, named, type_, known)

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -70,14 +70,19 @@ class _Index(NamedTuple):
         return list({town.geonameid: town for town in (first, *self.more.get(name, ()))}.values())
 
 
-@cache
+@lru_cache(maxsize=65536)
 def key(name: str) -> str:
-    """Return a name without case, accents, typographic variants and leading article: what names are compared by."""
-    plain = name.translate(_DASHES).casefold()
-    if not plain.isascii():
-        decomposed = unicodedata.normalize("NFD", plain)
-        plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return _ARTICLE.sub("", plain).strip()
+    """Return a name without case, accents, hyphens and leading article: what names are compared by."""
+    return _ARTICLE.sub("", folded(name)).replace("-", " ").strip()
+
+
+def folded(text: str) -> str:
+    """Return text without case, accents and typographic variants."""
+    plain = text.translate(_DASHES).casefold()
+    if plain.isascii():
+        return plain
+    decomposed = unicodedata.normalize("NFD", plain)
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
 def large_towns(name: str) -> list[Town]:

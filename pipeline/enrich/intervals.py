@@ -108,9 +108,7 @@ def shifted_month(of: date, by: int) -> Interval:
     return month(of.year, of.month + by)
 
 
-def nearest_year(
-    of: date, number: int, day_of_month: int, weekday: int | None = None, way: int = 0
-) -> date:
+def nearest_year(of: date, number: int, day_of_month: int, weekday: int | None = None, way: int = 0) -> date:
     """Return the day of that month and number closest to `of`, behind it (`way` < 0), ahead of it or anywhere.
 
     With `weekday`, the closest that falls on it, if any. Raises ValueError when the calendar has no such day.

@@ -20,8 +20,10 @@ from pipeline.enrich.gazetteer import Town, countries, key, large_towns, small_t
 _COUNTRY_MENTIONED = 2.0
 _IN_FRANCE = 0.7
 _OWN_NAME = 0.5
+_SEAT = 3.0
 # A small place that has a namesake must be at least this much larger than it.
 _CLEARLY_LARGER = 4.0
+_WORLD_KNOWN = 150_000
 # Name in front of a town that makes it an administrative area: its country is the town's, its point is not.
 _AREA = re.compile(
     r"^(?:(?:l['’]|la |le )?(?:oblast|région|province|département|district|gouvernorat|État|canton|comté|wilaya|raïon"
@@ -69,11 +71,11 @@ def capital_of(name: str) -> str | None:
 
 
 def _best_town(name: str, mentioned: AbstractSet[str]) -> Town | None:
-    if not name[:1].isupper():
+    if not any(map(str.isupper, name)):
         return None
-    large = large_towns(name)
-    if large:
-        return max(large, key=lambda town: _likelihood(town, name, mentioned))
+    large = max(large_towns(name), key=lambda town: _likelihood(town, name, mentioned), default=None)
+    if large is not None and _stands_out(large, mentioned):
+        return large
     near = [
         town
         for town in small_towns(name)
@@ -81,7 +83,16 @@ def _best_town(name: str, mentioned: AbstractSet[str]) -> Town | None:
     ]
     near.sort(key=lambda town: _likelihood(town, name, mentioned), reverse=True)
     doubtful = len(near) > 1 and near[0].population < _CLEARLY_LARGER * near[1].population
-    return near[0] if near and not doubtful else None
+    if near:
+        return None if doubtful else near[0]
+    return large
+
+
+def _stands_out(town: Town, mentioned: AbstractSet[str]) -> bool:
+    """Tell whether no small namesake can be meant: 15,000 people abroad are not, a hamlet in France may be."""
+    return (
+        town.countrycode == "FR" or town.population >= _WORLD_KNOWN or _alpha3(town.countrycode) in mentioned
+    )
 
 
 def _likelihood(town: Town, name: str, mentioned: AbstractSet[str]) -> float:
@@ -90,6 +101,7 @@ def _likelihood(town: Town, name: str, mentioned: AbstractSet[str]) -> float:
         + _COUNTRY_MENTIONED * (_alpha3(town.countrycode) in mentioned)
         + _IN_FRANCE * (town.countrycode == "FR")
         + _OWN_NAME * (town.name == name)
+        + _SEAT * (capital_of(name) == _alpha3(town.countrycode))
     )
 
 

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from pipeline.enrich import intervals
 from pipeline.enrich.intervals import Interval
-from pipeline.enrich.time_rules import CLOCK, CONTEXT_RULES, RULES, Needs, Rule, direction
+from pipeline.enrich.time_rules import CLOCK, CONTEXT_RULES, RULES, Needs, Rule
+from pipeline.enrich.time_words import direction
 from pipeline.events import Article, Precision, TimeExpression
 
 # Weekdays are those of the newsroom: a page published at 23:30 UTC in summer was published the next day in Paris.
@@ -96,7 +97,9 @@ def _longest(candidates: Iterable[_Found]) -> list[_Found]:
 
 
 def _last_day(found: Sequence[_Found], *, before: int, otherwise: date | None) -> date | None:
-    days = [each.interval.start for each in found if each.interval.granularity == "day" and each.end <= before]
+    days = [
+        each.interval.start for each in found if each.interval.granularity == "day" and each.end <= before
+    ]
     return days[-1] if days else otherwise
 
 

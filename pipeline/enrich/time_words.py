@@ -1,0 +1,102 @@
+"""The words of French time expressions, as patterns and as numbers, and where a sentence points in time."""
+
+import re
+from typing import Literal
+
+Direction = Literal[-1, 0, 1]
+"""Back, unknown, ahead."""
+
+WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+MONTHS = (
+    ("janvier", "janv", "jan"),
+    ("février", "fevrier", "févr", "fév"),
+    ("mars",),
+    ("avril", "avr"),
+    ("mai",),
+    ("juin",),
+    ("juillet", "juil"),
+    ("août", "aout"),
+    ("septembre", "sept"),
+    ("octobre", "oct"),
+    ("novembre", "nov"),
+    ("décembre", "decembre", "déc"),
+)
+NUMBERS = (
+    *("zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze", "douze"),
+    *("treize", "quatorze", "quinze", "seize", "dix-sept", "dix-huit", "dix-neuf", "vingt"),
+)
+TENS = {"trente": 30, "quarante": 40, "cinquante": 50, "soixante": 60, "cent": 100, "une": 1}
+QUARTERS = {
+    "premier": 1,
+    "1er": 1,
+    "deuxième": 2,
+    "second": 2,
+    "2e": 2,
+    "troisième": 3,
+    "3e": 3,
+    "quatrième": 4,
+    "4e": 4,
+}
+NEAR_DAYS = {"avant-hier": -2, "hier": -1, "aujourd'hui": 0, "demain": 1, "après-demain": 2}
+
+WEEKDAY = rf"(?:{'|'.join(WEEKDAYS)})"
+MONTH = (
+    "(?:(?:"
+    + "|".join(names[0] for names in MONTHS)
+    + r"|aout|fevrier|decembre)\b|(?:"
+    + ("|".join(name for names in MONTHS for name in names[1:]) + r")\b\.?)")
+)
+FULL_M = "(?:" + "|".join(names[0] for names in MONTHS) + r"|aout)\b"
+YEAR = r"(?:1[5-9]\d\d|20\d\d)(?![\d,.]\d|\d| ?(?:euros|dollars|personnes|%))"
+DAY = r"(?:1 ?er|[12]\d|3[01]|0?[1-9])"
+NUMBER = rf"(?:\d{{1,3}}|{'|'.join(sorted([*NUMBERS[1:], *TENS], key=len, reverse=True))})"
+PART = r"(?: (?:matin|midi|après-midi|soir|(?:dans|en) (?:la |l['’]|début de |fin de )?(?:nuit|matinée|soirée|après-midi)))?"
+SEASON = r"(?:printemps|été|automne|hiver)"
+BEGIN = r"(?:début|mi|fin)"
+
+# Verbs that look ahead: the simple future, `aller` and `devoir` with an infinitive, announcements and calls.
+_FUTURE = re.compile(
+    r"\b(?:[a-zéèêçîïô']+(?:era|ira|dra|vra|rra|ttra|îtra)|(?!front|affront)[a-zéèêçîïô']+ront"
+    r"|(?:va|vont|doit|doivent|devrait|devraient|pourrait|pourraient) (?:\w+ )?(?:être |se |s['’]|y |en )?\w+(?:er|ir|re)"
+    r"|prévue?s?|attendue?s?|à venir|convoquée?s?|annonce|annoncent|appell?e(?:r|nt|z)?|appelée?s? à|devai(?:t|ent)|prévoi(?:t|ent)|veut|veulent|compte)\b"
+)
+_PAST = re.compile(
+    r"\b(?:a|ont|avait|avaient|est|sont|était|étaient|s['’]est|se sont|s['’]était|s['’]étaient|été) (?:\w+ )?"
+    r"\w+(?:é|ée|és|ées|i|ie|is|it|u|us|ue|ues|ert|erts|nt)\b"
+)
+_TOWARDS = re.compile(
+    r"\b(?:avant|d['’]ici|jusqu['’](?:à|au|en|aux)|pour)(?: à)?(?: au| en| le| la| les| l['’]| fin| mi-| début)*\s?"
+    r"(?:\w+ (?:ou|et) (?:l['’]|le |la )?)?$",
+    re.IGNORECASE,
+)
+_WINDOW = 80
+_TENSES: tuple[tuple[Direction, re.Pattern[str]], ...] = ((1, _FUTURE), (-1, _PAST))
+
+
+def direction(sentence: str, start: int, end: int) -> Direction:
+    """Tell where an expression points: by the word before it, else by the tense of the verb nearest to it."""
+    if _TOWARDS.search(sentence, max(0, start - 30), start):
+        return 1
+    nearest: dict[Direction, int] = {}
+    for way, pattern in _TENSES:
+        gaps = (max(m.start() - end, start - m.end(), 0) for m in pattern.finditer(sentence))
+        nearest[way] = min((gap for gap in gaps if gap <= _WINDOW), default=_WINDOW + 1)
+    if min(nearest.values()) > _WINDOW:
+        return 0
+    return 1 if nearest[1] <= nearest[-1] else -1
+
+
+def number_of(word: str) -> int:
+    word = word.casefold()
+    if word.isdecimal():
+        return int(word)
+    return TENS.get(word) or NUMBERS.index(word)
+
+
+def month_of(word: str) -> int:
+    word = word.casefold().rstrip(".")
+    return next(at for at, names in enumerate(MONTHS, start=1) if word in names)
+
+
+def day_of_month(text: str) -> int:
+    return int(re.sub(r"\D", "", text))
