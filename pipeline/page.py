@@ -1,7 +1,7 @@
 """One readable page of enriched articles: HTML that needs nothing but itself.
 
 No script, no font or picture from elsewhere; everything taken from articles is escaped. Marks carry their
-meaning in words for screen readers, not by colour alone, and the page follows the reader's light or dark theme.
+meaning in words for screen readers, not by colour alone; the page follows the reader's light or dark theme.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,10 +23,12 @@ _TYPE_NAMES = {
 }
 _STYLE = """
 :root { color-scheme: light dark; --ink: light-dark(#1b1b1b, #ececec); --paper: light-dark(#fffdf8, #17181a);
-  --line: light-dark(#8a8a8a, #8f8f8f); --per: light-dark(#0b5cad, #8cc4ff); --org: light-dark(#7a2f8f, #dda3f0);
-  --loc: light-dark(#1c6b2f, #8fdc9f); --time: light-dark(#8a4b00, #f0b968); --event: light-dark(#a11b1b, #ff9d94); }
-body { max-width: 50rem; margin: 2rem auto; padding: 0 1rem; font: 1.05rem/1.65 Georgia, serif; color: var(--ink);
-  background: var(--paper); }
+  --line: light-dark(#8a8a8a, #8f8f8f); --per: light-dark(#0b5cad, #8cc4ff);
+  --org: light-dark(#7a2f8f, #dda3f0);
+  --loc: light-dark(#1c6b2f, #8fdc9f); --time: light-dark(#8a4b00, #f0b968);
+  --event: light-dark(#a11b1b, #ff9d94); }
+body { max-width: 50rem; margin: 2rem auto; padding: 0 1rem; font: 1.05rem/1.65 Georgia, serif;
+  color: var(--ink);  background: var(--paper); }
 h1, h2, h3, table, .facts, nav { font-family: system-ui, sans-serif; line-height: 1.3; }
 article { border-top: 2px solid var(--line); margin-top: 3rem; }
 mark { background: none; color: inherit; border-bottom: 2px solid var(--line); }
@@ -37,11 +39,14 @@ mark.LOC { border-color: var(--loc); } mark.LOC sup { color: var(--loc); }
 mark.DATE, mark.TIME, mark.when { border-color: var(--time); border-bottom-style: dotted; }
 mark.DATE sup, mark.TIME sup, mark.when sup { color: var(--time); }
 mark.event { border: 2px solid var(--event); border-radius: .3em; padding: 0 .15em; }
-mark.event a { color: var(--event); text-decoration: none; font: 600 .7em system-ui, sans-serif; margin-left: .3em; }
+mark.event a { color: var(--event); text-decoration: none; font: 600 .7em system-ui, sans-serif;
+  margin-left: .3em; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; width: 100%; }
 caption { text-align: left; font-weight: 600; padding: .6rem 0 .3rem; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-top: 1px solid var(--line); }
-.facts { font-size: .9rem; } .heading { font-weight: 700; } .caption, .dateline { font-style: italic; font-size: .95em; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0;
+  border-top: 1px solid var(--line); }
+.facts { font-size: .9rem; } .heading { font-weight: 700; }
+.caption, .dateline { font-style: italic; font-size: .95em; }
 a:focus-visible, .scroll:focus-visible { outline: 3px solid var(--per); outline-offset: 2px; }
 :target { outline: 3px solid var(--event); }
 .skip { position: absolute; left: -99rem; } .skip:focus { position: static; }
@@ -68,7 +73,8 @@ def html_page(articles: Sequence[EnrichedArticle]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Dépêche: {len(articles)} enriched articles</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>Dépêche: {len(articles)} enriched articles</title>\n"
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n"
         '<a class="skip" href="#articles">To the articles</a>\n'
         f'<h1>Dépêche</h1>\n<nav aria-label="Articles"><ol>{contents}</ol></nav>\n'
         f'<main id="articles">{bodies}</main>\n</body>\n</html>\n'
@@ -85,9 +91,10 @@ def _article(enriched: EnrichedArticle, number: int) -> str:
     return (
         f'<article id="{prefix}" aria-labelledby="{prefix}-title">\n'
         f'<h2 id="{prefix}-title" lang="fr">{escape(headline(enriched))}</h2>\n'
-        f'<p class="facts">{escape(article.source)}, {published}{link}; read by {escape(enriched.model.name)} '
-        f"{escape(enriched.model.version)}</p>\n"
-        f"{_text(enriched, prefix)}\n{_events(enriched.events, prefix)}\n{_entities(enriched)}\n{_times(enriched)}\n"
+        f'<p class="facts">{escape(article.source)}, {published}{link}; read by '
+        f"{escape(enriched.model.name)} {escape(enriched.model.version)}</p>\n"
+        f"{_text(enriched, prefix)}\n{_events(enriched.events, prefix)}\n"
+        f"{_entities(enriched)}\n{_times(enriched)}\n"
         "</article>\n"
     )
 
@@ -201,6 +208,7 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) ->
         for row in rows
     )
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}"><table><caption>{caption}</caption>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}">'
+        f"<table><caption>{caption}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )

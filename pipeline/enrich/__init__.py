@@ -22,7 +22,7 @@ def enrich(batch: Sequence[Event], *, model: Model, now: datetime) -> list[Outco
 
 
 def read_article(article: Article, *, model: Model, now: datetime) -> EnrichedArticle:
-    """Return the article with everything that was read out of it; its result never depends on other articles."""
+    """Return the article with everything that was read out of it, whatever other articles there are."""
     readings = model.read([article.text[each.start : each.end] for each in article.sentences])
     anchor = Anchor.of(article.published_at, article.published_precision)
     times = find_times(article, anchor)

@@ -1,4 +1,4 @@
-"""Who an actor is: country and PLOVER sectors, read from the words around a name and from a table of the well known.
+"""Who an actor is: country and PLOVER sectors, read from the words around a name and a table of the well known.
 
 `ministre ukrainien de la Défense` → UKR, GOV MIL. Nothing is inferred from the article's own country.
 """
@@ -102,7 +102,7 @@ def participant(
 
 
 def _named_in(span: Span, mentions: Sequence[Mention], entities: Mapping[str, Entity]) -> Entity | None:
-    """Return the entity a participant is: a person named in it before an organisation, that before a place."""
+    """Return the entity a participant is: a person in it before an organisation, that before a place."""
     inside = [
         entities[each.entity_id]
         for each in mentions

@@ -20,7 +20,8 @@ _NUMBER = (
     rf"|(?:{_DIGITS}|{_WORDS}))"
 )
 _MONEY = (
-    r"(?:dollars|euros|livres(?:[ ]sterling)?|roubles|yens|yuans|francs(?:[ ]CFA|[ ]suisses)?|roupies|hryvnias|rials)"
+    r"(?:dollars|euros|livres(?:[ ]sterling)?|roubles|yens|yuans|francs(?:[ ]CFA|[ ]suisses)?|roupies|hryvnias"
+    r"|rials)"
     r"(?:[ ](?:américains|canadiens|australiens))?|euro|dollar|[€$£¥]"
 )
 _PEOPLE = (
@@ -40,6 +41,6 @@ _AMOUNT = re.compile(
 
 
 def find_amounts(text: str) -> Iterator[Span]:
-    """Yield where an amount stands, from left to right, with its number and unit: `150 milliards de dollars`."""
+    """Yield where amounts stand, from left to right, number and unit: `150 milliards de dollars`."""
     for match in _AMOUNT.finditer(text):
         yield Span(match.start(), match.end())

@@ -26,7 +26,7 @@ _DATING = frozenset({"day", "week", "month", "season", "quarter", "year", "decad
 """Granularities that date an event; a clock time alone does not (rule 6 of the guidelines)."""
 
 
-# A date that begins within this many code points of its sentence opens it: `Dans la nuit de jeudi …`, `Le 3 mai …`.
+# A date that begins within this many code points of its sentence opens it: `Dans la nuit de jeudi …`.
 _OPENING = 12
 _OF = re.compile(r"(?:\bde |\bdu |\bd['’])$")
 
@@ -38,7 +38,7 @@ def code_events(
     entities: Mapping[str, Entity],
     times: Sequence[TimeExpression],
 ) -> list[NewsEvent]:
-    """Return the events of every sentence, in order of the text. Raises ValueError for what PLOVER does not have."""
+    """Return the events of every sentence, in order. Raises ValueError for what PLOVER does not have."""
     events: dict[str, NewsEvent] = {}
     for sentence, reading in zip(article.sentences, readings, strict=True):
         context = _Context(
@@ -142,10 +142,10 @@ def _placed(context: _Context, span: Span) -> Place:
 
 
 def _date_of(context: _Context, trigger: Span, others: Sequence[Span]) -> DateRange | None:
-    """Return the date of the time expression nearest to the trigger, unless it stands nearer to another event.
+    """Return the date of the time expression nearest to the trigger, unless that is nearer to another event.
 
-    An expression that opens the sentence dates every event in it. `depuis …` tells how long a state has lasted,
-    not when the event was: on the annotated articles leaving it out gains more dates than it loses.
+    An expression that opens the sentence dates every event in it. `depuis …` tells how long a state has
+    lasted, not when the event was: on the annotated articles leaving it out gains more dates than it loses.
     """
     near = [
         each

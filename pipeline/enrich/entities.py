@@ -67,17 +67,15 @@ def _referents(
     for at, mention in enumerate(mentions):
         if mention.type not in REFERRING:
             continue
-        if mention.type == "PER":
-            own = ("PER", _full_name_of(mention, full_names))
-        else:
-            own = _key(mention, places)
+        person = mention.type == "PER"
+        own = ("PER", _full_name_of(mention, full_names)) if person else _key(mention, places)
         before = mentions[at - 1] if at else None
         if (
             before is not None
             and before.type == mention.type == "ORG"
             and _is_acronym(article, before, mention)
         ):
-            # `Agence internationale de l'énergie atomique (AIEA)`: one body, and the acronym means it from here on.
+            # `Agence internationale de l'énergie atomique (AIEA)`: the acronym means that body from here on.
             found[own] = next(each for each in found.values() if at - 1 in each.mentions)
         found.setdefault(own, _Referent(own, [])).mentions.append(at)
     return list({id(each): each for each in found.values()}.values())
@@ -111,7 +109,7 @@ def _full_names(mentions: Sequence[Mention]) -> list[tuple[int, str]]:
 
 
 def _full_name_of(mention: Mention, full_names: Sequence[tuple[int, str]]) -> str:
-    """Return the key of the fullest name this mention stands for: the last one before it, else the first after."""
+    """Return the key of the full name a mention stands for: the last one before it, else the first after."""
     short = key(_bare(mention.text))
     if " " in short:
         return short

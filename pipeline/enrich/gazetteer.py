@@ -137,7 +137,7 @@ def _mapped(name: str) -> Iterator[mmap.mmap]:
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """Building a quarter of a million live objects makes the collector walk them again and again: 4 × slower."""
+    """Hold the garbage collector: walking a quarter of a million live objects again and again costs 4 ×."""
     running = gc.isenabled()
     gc.disable()
     try:

@@ -36,7 +36,7 @@ def day(of: date) -> Interval:
 
 
 def days(first: date, last: date) -> Interval:
-    """Return the days from `first` to `last`, both included. Raises ValueError when they are in the wrong order."""
+    """Return the days from `first` to `last`, both included. Raises ValueError when `last` is earlier."""
     if last < first:
         raise ValueError(f"{last} is before {first}")
     return Interval(first, last + _DAY, "range")
@@ -109,7 +109,7 @@ def shifted_month(of: date, by: int) -> Interval:
 
 
 def nearest_year(of: date, number: int, day_of_month: int, weekday: int | None = None, way: int = 0) -> date:
-    """Return the day of that month and number closest to `of`, behind it (`way` < 0), ahead of it or anywhere.
+    """Return the day of that month and number closest to `of`: behind it (`way` < 0), ahead of it, or anywhere.
 
     With `weekday`, the closest that falls on it, if any. Raises ValueError when the calendar has no such day.
     """

@@ -17,7 +17,7 @@ def evidence(article: Article, span: Span) -> Evidence:
 
 
 def in_article(sentence: Sentence, span: Span) -> Span:
-    """Return the article's span of a span relative to `sentence`. Raises ValueError when it leaves the sentence."""
+    """Return a sentence's span as one of the article. Raises ValueError when it leaves the sentence."""
     moved = Span(sentence.start + span.start, sentence.start + span.end)
     if not sentence.start <= moved.start < moved.end <= sentence.end:
         raise ValueError(
@@ -29,7 +29,7 @@ def in_article(sentence: Sentence, span: Span) -> Span:
 def find_mentions(article: Article, readings: Sequence[ModelReading]) -> list[Mention]:
     """Return every mention in order of the text; those of entities have no `entity_id` yet.
 
-    `readings` are those of `article.sentences`, in the same order. An amount gives way to what the model found.
+    `readings` are those of `article.sentences`, in their order. An amount gives way to what the model found.
     """
     found = []
     for sentence, reading in zip(article.sentences, readings, strict=True):

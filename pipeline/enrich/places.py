@@ -16,7 +16,7 @@ from babel import Locale
 from pipeline.enrich import tables
 from pipeline.enrich.gazetteer import Town, countries, key, large_towns, small_towns
 
-# Weights against log10(population), set by hand: a mention of the country outweighs a city a hundred times larger.
+# Weights against log10(population), by hand: a mention of its country outweighs being a hundred times larger.
 _COUNTRY_MENTIONED = 2.0
 _IN_FRANCE = 0.7
 _OWN_NAME = 0.5
@@ -26,8 +26,8 @@ _CLEARLY_LARGER = 4.0
 _WORLD_KNOWN = 150_000
 # Name in front of a town that makes it an administrative area: its country is the town's, its point is not.
 _AREA = re.compile(
-    r"^(?:(?:l['’]|la |le )?(?:oblast|région|province|département|district|gouvernorat|État|canton|comté|wilaya|raïon"
-    r"|banlieue|périphérie|arrondissement)) (?:de la |de l['’]|du |des |de |d['’])(?P<town>.+)$",
+    r"^(?:(?:l['’]|la |le )?(?:oblast|région|province|département|district|gouvernorat|État|canton|comté|wilaya"
+    r"|raïon|banlieue|périphérie|arrondissement)) (?:de la |de l['’]|du |des |de |d['’])(?P<town>.+)$",
     re.IGNORECASE,
 )
 
@@ -89,7 +89,7 @@ def _best_town(name: str, mentioned: AbstractSet[str]) -> Town | None:
 
 
 def _stands_out(town: Town, mentioned: AbstractSet[str]) -> bool:
-    """Tell whether no small namesake can be meant: 15,000 people abroad are not, a hamlet in France may be."""
+    """Tell whether no small namesake is meant: 15,000 people abroad may be less known than a French hamlet."""
     return (
         town.countrycode == "FR" or town.population >= _WORLD_KNOWN or _alpha3(town.countrycode) in mentioned
     )

@@ -1,7 +1,8 @@
-"""What a matched time expression means: an interval, given the day it is seen from and where its sentence points.
+"""What a matched time expression means, given the day it is seen from and where its sentence points.
 
 Each function may raise ValueError for a day the calendar does not have. Conventions are those of the event
-guidelines: `mi-août` is 11-20, weeks begin on Monday, seasons are astronomical, a night between two days is both.
+guidelines: `mi-août` is 11-20, weeks begin on Monday, seasons are astronomical, a night between two days is
+both of them.
 """
 
 import re
@@ -25,9 +26,10 @@ def weekday(today: date, word: str, way: Direction, rel: str | None = None) -> d
 
 
 def dated(m: re.Match[str], today: date, way: Direction) -> Interval:
-    weekday = WEEKDAYS.index(m["wd"].casefold()) if m["wd"] else None
-    way = {"dernier": -1, "prochain": 1}.get(m["rel"] or "", way)  # type: ignore[assignment]
-    return intervals.day(intervals.nearest_year(today, month_of(m["m"]), day_of_month(m["d"]), weekday, way))
+    """Return `samedi 17 novembre dernier`: the nearest day of that name in the direction."""
+    on = WEEKDAYS.index(m["wd"].casefold()) if m["wd"] else None
+    towards = {"dernier": -1, "prochain": 1}.get(m["rel"] or "", way)
+    return intervals.day(intervals.nearest_year(today, month_of(m["m"]), day_of_month(m["d"]), on, towards))
 
 
 def monthday(m: re.Match[str], today: date, way: Direction) -> Interval:
@@ -39,6 +41,7 @@ def monthday(m: re.Match[str], today: date, way: Direction) -> Interval:
 
 
 def day_range(m: re.Match[str], today: date, way: Direction) -> Interval:
+    """Return `du 28 octobre au 3 novembre`, in the year nearest to the article where none is given."""
     year = m["y"]
     number = month_of(m["m"])
     first_month = month_of(m["m1"]) if m["m1"] else number
@@ -61,29 +64,35 @@ def some_month(m: re.Match[str], today: date, way: Direction) -> Interval:
 
 
 def month_of_year(m: re.Match[str], today: date, way: Direction) -> Interval:
+    """Return `février 2022` or `mi-février 2022`."""
     whole = intervals.month(int(m["y"]), month_of(m["m"]))
     return intervals.third_of_month(whole, m["part"].casefold()) if m["part"] else whole
 
 
 def night(m: re.Match[str], today: date, way: Direction) -> Interval:
+    """Return `la nuit de jeudi à vendredi`: both days."""
     second = weekday(today, m["wd2"], way)
     return intervals.days(second - timedelta(days=1), second)
 
 
 def two_days(m: re.Match[str], today: date, way: Direction) -> Interval:
+    """Return `lundi et mardi`: from the first to the second."""
     second = weekday(today, m["wd2"], way)
     return intervals.days(weekday(second, m["wd1"], -1), second)
 
 
 def ago(m: re.Match[str], today: date, way: Direction) -> Interval:
+    """Return `il y a trois semaines`."""
     return counted(today, -number_of(m["n"]), m["unit"])
 
 
 def hence(m: re.Match[str], today: date, way: Direction) -> Interval:
+    """Return `dans trois semaines`."""
     return counted(today, number_of(m["n"]), m["unit"])
 
 
 def counted(today: date, count: int, unit: str) -> Interval:
+    """Return the day, month or year that lies `count` units from a day."""
     unit = unit.casefold()
     if unit.startswith("jour"):
         # `huit jours` is a week and `quinze jours` two, as a week counted from both ends.
@@ -97,18 +106,20 @@ def counted(today: date, count: int, unit: str) -> Interval:
 
 
 def for_as_long(m: re.Match[str], today: date, way: Direction) -> Interval:
+    """Return `depuis trois semaines`: from then until the article's day."""
     begun = counted(today, -number_of(m["n"]), m["unit"])
     return Interval(begun.start, today + timedelta(days=1), "range")
 
 
 def relative(unit: str, rel: str, today: date) -> Interval:
-    step = {"c": 0, "d": -1, "p": 1}["d" if rel.startswith(("dern", "pass", "précéd")) else rel[0]]
+    """Return this, the last or the next week, month or year; `rel` begins with c, d, pass or proch."""
+    step = {"c": 0, "d": -1, "p": 1}["d" if rel.startswith("pass") else rel[0]]
     if unit == "semaine":
         return intervals.week(today + timedelta(weeks=step))
     if unit == "mois":
         return intervals.shifted_month(today, step)
     if unit == "week-end":
-        # On a Monday to Thursday the week-end gone is that of last week; from Friday on, this week's is meant.
+        # From Monday to Thursday the week-end gone is meant, from Friday on the one that comes.
         this = step == 0 and today.weekday() < 4
         return intervals.weekend(today + timedelta(weeks=-1 if this else step))
     return intervals.year(today.year + step)
@@ -126,14 +137,17 @@ def season_near(m: re.Match[str], today: date, way: Direction) -> Interval:
 
 
 def this_season(m: re.Match[str], today: date, way: Direction) -> Interval:
-    whole = intervals.season(today.year, m["s"].casefold())
-    if whole.start <= today < whole.end:
-        return whole if way > 0 else Interval(whole.start, today + timedelta(days=1), "season")
-    return whole
+    """Return `cet été`: the present one up to the article's day, or the one nearest to it."""
+    around = [intervals.season(today.year + by, m["s"].casefold()) for by in (-1, 0)]
+    for whole in around:
+        if whole.start <= today < whole.end:
+            return whole if way > 0 else Interval(whole.start, today + timedelta(days=1), "season")
+    return min(around, key=lambda whole: min(abs(whole.start - today), abs(whole.end - today)))
 
 
 def feast(m: re.Match[str], today: date, way: Direction) -> Interval:
-    month, dom = (12, 25) if "o" in m["feast"].casefold()[:2] else (1, 1)
+    """Return Christmas or New Year's Day, the nearest where no year is given."""
+    month, dom = (12, 25) if m["feast"].casefold() == "noël" else (1, 1)
     if m["y"]:
         return intervals.day(date(int(m["y"]), month, dom))
     return intervals.day(intervals.nearest_year(today, month, dom))

@@ -75,8 +75,9 @@ RULES = (
     ),
     _rule(
         "nothing",
-        rf"(?:(?<=en )|(?<=de )|(?<=dès )|(?<=depuis )|(?<=avant )|(?<=après )|(?<=début )|(?<=fin )|(?<=mi-)|(?<=ici )"
-        rf"|(?<=ici à )|(?<=pour )|(?<=courant )|(?<=l['’]année )|(?<=l['’]an )|(?<=\()|(?<=qu['’]en ))(?P<y>{YEAR})",
+        rf"(?:(?<=en )|(?<=de )(?!\d+ [a-zà-ÿ]+[sx]\b)|(?<=dès )|(?<=depuis )|(?<=avant )|(?<=après )"
+        rf"|(?<=début )|(?<=fin )|(?<=ici )|(?<=ici à )|(?<=pour )|(?<=courant )|(?<=l['’]année )|(?<=l['’]an )|(?<=\()"
+        rf"|(?<=qu['’]en ))(?P<y>{YEAR})",
         lambda m, today, way: intervals.year(int(m["y"])),
     ),
     _rule(
@@ -86,8 +87,8 @@ RULES = (
     ),
     _rule(
         "month",
-        rf"(?:(?:dans la )?nuit )?(?:du |de |entre le |les )?(?:{WEEKDAY} )?(?P<d1>{DAY})(?: (?P<m1>{MONTH}))?"
-        rf"(?: au | à | et (?:le )?| ?[-–] ?)(?:{WEEKDAY} )?(?P<d2>{DAY}) (?P<m>{MONTH})"
+        rf"(?:(?:dans la )?nuit )?(?:du |de |entre le |les )?(?:{WEEKDAY} )?(?P<d1>{DAY})"
+        rf"(?: (?P<m1>{MONTH}))?(?: au | à | et (?:le )?| ?[-–] ?)(?:{WEEKDAY} )?(?P<d2>{DAY}) (?P<m>{MONTH})"
         rf"(?: (?P<y>{YEAR}))?",
         means.day_range,
     ),
@@ -98,8 +99,8 @@ RULES = (
     ),
     _rule(
         "month",
-        rf"(?:(?<=en )|(?<=depuis )|(?<=ici )|(?<=dès )|(?<=mois de )|(?<=mois d['’])|(?<=ici à )|(?<=fin de )|(?<=avant )"
-        rf"|(?<=après )|(?<=jusqu['’]en ))(?P<part>)(?P<m>{FULL_M})(?: (?P<rel>dernier|prochain))?",
+        rf"(?:(?<=en )|(?<=depuis )|(?<=ici )|(?<=dès )|(?<=mois de )|(?<=mois d['’])|(?<=ici à )"
+        rf"|(?<=fin de )|(?<=avant )|(?<=après )|(?<=jusqu['’]en ))(?P<part>)(?P<m>{FULL_M})(?: (?P<rel>dernier|prochain))?",
         means.some_month,
     ),
     _rule("month", rf"(?P<part>)(?P<m>{FULL_M}) (?P<rel>dernier|prochain)", means.some_month),
@@ -133,12 +134,14 @@ RULES = (
     ),
     _rule(
         "day",
-        rf"(?<!chaque )(?<!tous les )(?P<wd>{WEEKDAY})(?! {DAY} {MONTH})(?: (?P<rel>dernier|prochain))?{PART}",
+        rf"(?<!chaque )(?<!tous les )(?P<wd>{WEEKDAY})(?! {DAY} {MONTH})"
+        rf"(?: (?P<rel>dernier|prochain))?{PART}",
         lambda m, today, way: intervals.day(means.weekday(today, m["wd"], way, m["rel"])),
     ),
     _rule(
         "day",
-        rf"(?P<near>avant-hier|hier|aujourd['’]hui|après-demain|demain)(?: {WEEKDAY})?(?: (?:matin|midi|après-midi|soir))?",
+        rf"(?P<near>avant-hier|hier|aujourd['’]hui|après-demain|demain)(?: {WEEKDAY})?"
+        rf"(?: (?:matin|midi|après-midi|soir))?",
         lambda m, today, way: intervals.day(
             today + timedelta(days=NEAR_DAYS[m["near"].casefold().replace("’", "'")])
         ),
@@ -193,8 +196,9 @@ CONTEXT_RULES = (
     ),
     _rule(
         "day",
-        r"(?:le |ce )?même jour|ce jour-là|dans la (?:matinée|soirée|journée|nuit)|dans l['’]après-midi|au petit matin|à l['’]aube"
-        r"|en (?:début|fin|milieu) (?:d['’]après-midi|de (?:matinée|soirée|journée))|en soirée|en matinée|à la mi-journée",
+        r"(?:le |ce )?même jour|ce jour-là|dans la (?:matinée|soirée|journée|nuit)|dans l['’]après-midi"
+        r"|au petit matin|à l['’]aube|en (?:début|fin|milieu) (?:d['’]après-midi|de (?:matinée|soirée|journée))"
+        r"|en soirée|en matinée|à la mi-journée",
         lambda m, context, way: intervals.day(context),
     ),
 )

@@ -50,43 +50,53 @@ FULL_M = "(?:" + "|".join(names[0] for names in MONTHS) + r"|aout)\b"
 YEAR = r"(?:1[5-9]\d\d|20\d\d)(?![\d,.]\d|\d| ?(?:euros|dollars|personnes|%))"
 DAY = r"(?:1 ?er|[12]\d|3[01]|0?[1-9])"
 NUMBER = rf"(?:\d{{1,3}}|{'|'.join(sorted([*NUMBERS[1:], *TENS], key=len, reverse=True))})"
-PART = r"(?: (?:matin|midi|après-midi|soir|(?:dans|en) (?:la |l['’]|début de |fin de )?(?:nuit|matinée|soirée|après-midi)))?"
+PART = (
+    r"(?: (?:matin|midi|après-midi|soir"
+    r"|(?:dans|en) (?:la |l['’]|début de |fin de )?(?:nuit|matinée|soirée|après-midi)))?"
+)
 SEASON = r"(?:printemps|été|automne|hiver)"
 BEGIN = r"(?:début|mi|fin)"
 
 # Verbs that look ahead: the simple future, `aller` and `devoir` with an infinitive, announcements and calls.
 _FUTURE = re.compile(
     r"\b(?:[a-zéèêçîïô']+(?:era|ira|dra|vra|rra|ttra|îtra)|(?!front|affront)[a-zéèêçîïô']+ront"
-    r"|(?:va|vont|doit|doivent|devrait|devraient|pourrait|pourraient) (?:\w+ )?(?:être |se |s['’]|y |en )?\w+(?:er|ir|re)"
-    r"|prévue?s?|attendue?s?|à venir|convoquée?s?|annonce|annoncent|appell?e(?:r|nt|z)?|appelée?s? à|devai(?:t|ent)|prévoi(?:t|ent)|veut|veulent|compte)\b"
+    r"|(?:va|vont|doit|doivent|devrait|devraient|pourrait|pourraient) "
+    r"(?:\w+ )?(?:être |se |s['’]|y |en )?\w+(?:er|ir|re)"
+    r"|prévue?s?|attendue?s?|à venir|convoquée?s?|annonce|annoncent|appell?e(?:r|nt|z)?|appelée?s? à"
+    r"|devai(?:t|ent)|prévoi(?:t|ent)|veut|veulent|compte)\b"
 )
 _PAST = re.compile(
     r"\b(?:a|ont|avait|avaient|est|sont|était|étaient|s['’]est|se sont|s['’]était|s['’]étaient|été) (?:\w+ )?"
     r"\w+(?:é|ée|és|ées|i|ie|is|it|u|us|ue|ues|ert|erts|nt)\b"
 )
 _TOWARDS = re.compile(
-    r"\b(?:avant|d['’]ici|jusqu['’](?:à|au|en|aux)|pour)(?: à)?(?: au| en| le| la| les| l['’]| fin| mi-| début)*\s?"
+    r"\b(?:avant|d['’]ici|jusqu['’](?:à|au|en|aux)|pour)(?: à)?"
+    r"(?: au| en| le| la| les| l['’]| fin| mi-| début)*\s?"
     r"(?:\w+ (?:ou|et) (?:l['’]|le |la )?)?$",
     re.IGNORECASE,
 )
-_WINDOW = 80
+# Code points before an expression that are searched for a preposition, and around it for a verb.
+_REACH = 30
+_WINDOW = 100
 _TENSES: tuple[tuple[Direction, re.Pattern[str]], ...] = ((1, _FUTURE), (-1, _PAST))
 
 
 def direction(sentence: str, start: int, end: int) -> Direction:
     """Tell where an expression points: by the word before it, else by the tense of the verb nearest to it."""
-    if _TOWARDS.search(sentence, max(0, start - 30), start):
+    if _TOWARDS.search(sentence, max(0, start - _REACH), start):
         return 1
+    left, right = max(0, start - _WINDOW), end + _WINDOW
     nearest: dict[Direction, int] = {}
     for way, pattern in _TENSES:
-        gaps = (max(m.start() - end, start - m.end(), 0) for m in pattern.finditer(sentence))
-        nearest[way] = min((gap for gap in gaps if gap <= _WINDOW), default=_WINDOW + 1)
+        gaps = (max(m.start() - end, start - m.end(), 0) for m in pattern.finditer(sentence, left, right))
+        nearest[way] = min(gaps, default=_WINDOW + 1)
     if min(nearest.values()) > _WINDOW:
         return 0
     return 1 if nearest[1] <= nearest[-1] else -1
 
 
 def number_of(word: str) -> int:
+    """Return the number written in figures or as one word."""
     word = word.casefold()
     if word.isdecimal():
         return int(word)
@@ -94,9 +104,11 @@ def number_of(word: str) -> int:
 
 
 def month_of(word: str) -> int:
+    """Return the number of a month, full or abbreviated."""
     word = word.casefold().rstrip(".")
     return next(at for at, names in enumerate(MONTHS, start=1) if word in names)
 
 
 def day_of_month(text: str) -> int:
+    """Return the number in `1er` or `03`."""
     return int(re.sub(r"\D", "", text))

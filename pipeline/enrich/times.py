@@ -1,7 +1,7 @@
-"""French time expressions, by rule: where they stand, and which interval they mean against the article's date.
+"""French time expressions, by rule: where they stand, and which interval they mean.
 
-Sentences are searched with the table of `time_rules`; the longest expression at a place wins. `depuis`, `avant`,
-`d'ici` and `jusqu'à` in front of an expression make it a range. What cannot be resolved (`la veille`, or a
+Sentences are searched with the table of `time_rules`; the longest expression at a place wins. `depuis`,
+`avant`, `d'ici` and `jusqu'à` in front of an expression make it a range. What cannot be resolved (`la veille`, or a
 weekday in an article without a date) is not given.
 """
 
@@ -18,7 +18,7 @@ from pipeline.enrich.time_rules import CLOCK, CONTEXT_RULES, RULES, Needs, Rule
 from pipeline.enrich.time_words import direction
 from pipeline.events import Article, Precision, TimeExpression
 
-# Weekdays are those of the newsroom: a page published at 23:30 UTC in summer was published the next day in Paris.
+# Weekdays are those of the newsroom: 23:30 UTC is the next day in Paris.
 _NEWSROOM = ZoneInfo("Europe/Paris")
 _ONE_DAY = timedelta(days=1)
 _ARTICLE = r"(?:l['’]|le |la |les |au |aux |du |de l['’]|de la )?"
@@ -27,6 +27,7 @@ _BEFORE = re.compile(rf"\b(?:avant|d['’]ici)(?: à)? {_ARTICLE}$", re.IGNORECA
 _UNTIL = re.compile(r"\bjusqu(?:['’]à la |['’]à l['’]|['’]à |['’]au |['’]en )$", re.IGNORECASE)
 # A clock time belongs to a day named at most this many code points before it.
 _CLOCK_REACH = 30
+_PREPOSITION_REACH = 30
 
 
 class Anchor(NamedTuple):
@@ -131,8 +132,11 @@ def _widened(sentence: str, found: _Found, anchor: Anchor | None) -> _Found:
     """Return the expression with the preposition that makes a range of it, or as it is."""
     if anchor is None or anchor.precision == "month":
         return found
-    left, interval, today = sentence[: found.start], found.interval, anchor.day
-    since, before, until = _SINCE.search(left), _BEFORE.search(left), _UNTIL.search(left)
+    interval, today = found.interval, anchor.day
+    since, before, until = (
+        pattern.search(sentence, max(0, found.start - _PREPOSITION_REACH), found.start)
+        for pattern in (_SINCE, _BEFORE, _UNTIL)
+    )
     if since and interval.start <= today:
         return _Found(since.start(), found.end, Interval(interval.start, today + _ONE_DAY, "range"))
     if before and interval.start > today:
