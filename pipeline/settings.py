@@ -20,11 +20,19 @@ class Settings(BaseSettings):
     model_threads: int = Field(1, ge=1, description="threads of one model session")
     warehouse: Path | None = Field(None, description="DuckDB file; <home>/depeche.duckdb when not set")
 
-    kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of the Kafka broker")
+    kafka_port: int = Field(9092, description="port of the local broker; its controller takes the next one")
+    kafka_bootstrap: str = Field(
+        default_factory=lambda data: f"127.0.0.1:{data['kafka_port']}", description="host:port of the Kafka broker"
+    )
     kafka_partitions: int = Field(3, ge=1, description="partitions of each new topic")
     kafka_replication: int = Field(1, ge=1, description="replicas of each new topic")
 
-    s3_endpoint: str | None = Field("http://127.0.0.1:8333", description="S3 endpoint; empty for AWS itself")
+    s3_port: int = Field(8333, description="port of the local S3 server")
+    seaweed_port: int = Field(9330, description="first of the 20 ports the local S3 server uses for itself")
+    s3_endpoint: str = Field(
+        default_factory=lambda data: f"http://127.0.0.1:{data['s3_port']}",
+        description="address of the S3 service; `aws` for AWS itself",
+    )
     s3_bucket: str = Field("depeche", description="bucket of the archive")
     s3_region: str = Field("us-east-1", description="region the requests are signed for")
     s3_access_key: SecretStr | None = Field(None, description="S3 access key; boto3's own chain when not set")
@@ -37,7 +45,19 @@ class Settings(BaseSettings):
 
     user_agent: str = Field("depeche/0.1 (+https://github.com/depeche-news/depeche)", description="who fetches")
     fetch_timeout: float = Field(20.0, gt=0, description="for one request, in all")
-    feed_url: str = Field("http://127.0.0.1:8090", description="${DEPECHE_FEED_URL} in the sources file")
+    feed_port: int = Field(8090, description="port of the demo feed")
+    feed_url: str = Field(
+        default_factory=lambda data: f"http://127.0.0.1:{data['feed_port']}",
+        description="${DEPECHE_FEED_URL} in the sources file",
+    )
+
+    airflow_port: int = Field(8080, description="port of the local Airflow; its log servers take the next two")
+    airflow_url: str = Field(
+        default_factory=lambda data: f"http://127.0.0.1:{data['airflow_port']}", description="address of Airflow"
+    )
+    airflow_user: str = Field("admin", description="who starts runs and leaves notes in Airflow")
+    airflow_password: SecretStr | None = Field(None, description="the local one is in <home>/secrets.json")
+    instance: str | None = Field(None, description="stable name of this worker; a free slot of this machine if unset")
 
     @classmethod
     def from_env(cls) -> Self:

@@ -7,7 +7,6 @@ Promise: an answer that may come later (api-server down or starting, a DAG that 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
@@ -130,7 +129,7 @@ class Airflow:
         if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise Misconfigured(
                 f"Airflow at {self._url} does not accept the login of {self._user!r}: "
-                "check DEPECHE_AIRFLOW_USER and DEPECHE_AIRFLOW_PASSWORD_FILE."
+                "check DEPECHE_AIRFLOW_USER and DEPECHE_AIRFLOW_PASSWORD."
             )
         return str(self._checked(answer, "login")["access_token"])
 
@@ -155,19 +154,6 @@ class Airflow:
         if answer.is_server_error or code in _MAY_PASS:
             raise RetryLater(said)
         raise Misconfigured(said)
-
-
-def read_password(path: Path, user: str) -> str:
-    """Return the user's password from a file as the simple auth manager keeps it: JSON, user → password.
-
-    Raises `Misconfigured` when there is no such file or user.
-    """
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))[user])
-    except FileNotFoundError as error:
-        raise Misconfigured(f"DEPECHE_AIRFLOW_PASSWORD_FILE names {path}, which does not exist.") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise Misconfigured(f"{path} must be JSON with the password of {user!r}.") from error
 
 
 def _task_state(task: Mapping[str, Any]) -> TaskState:

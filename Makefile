@@ -1,0 +1,47 @@
+# Dépêche. `make` lists what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed-$(shell cksum requirements.lock 2>/dev/null | cut -d' ' -f1)
+export UV_COMPILE_BYTECODE = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test check lint bench train clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
+
+setup: $(STAMP) ## install what is missing into .venv, and nothing else
+	@$(BIN)/python -m pipeline.adapters.local_servers
+
+$(STAMP): requirements.lock pyproject.toml
+	@PYTHON=$(PYTHON) bash infra/setup.sh
+	@rm -f .venv/.installed-* && touch $@
+
+demo: setup ## the whole line on real parts: Airflow, Kafka, S3, model, SQL
+	@$(BIN)/depeche demo
+
+up: setup ## start the services and the workers
+	@$(BIN)/depeche up
+
+down: ## stop them all
+	@test ! -x $(BIN)/depeche || $(BIN)/depeche down
+
+test: setup ## every test, the fast ones first
+	@$(BIN)/python -m pytest -q tests/unit -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q tests --ignore tests/unit -n 2 --dist loadfile
+
+lint: setup
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+check: lint test ## what CI runs: format, lint, types, import contracts, tests
+
+bench: setup ## how fast and how big, beside peers, in one run
+	@$(BIN)/python -m benchmarks
+
+train: ## train the default model again (two cores: about an hour)
+	@test -d .venv-train || ($(PYTHON) -m venv .venv-train && .venv-train/bin/pip install -q uv)
+	@.venv-train/bin/uv pip install -q --python .venv-train/bin/python --require-hashes -r requirements-training.lock
+	@.venv-train/bin/python -m training
+
+clean: down ## remove the environment and all local state
+	rm -rf .venv .venv-train .depeche
