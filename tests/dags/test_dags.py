@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 HERE = Path(__file__).parent
 DAGS = HERE.parents[1] / "dags"
+DOCS = HERE.parents[1] / "docs" / "airflow.md"
 
 
 def airflow(*command: str, home: Path, timeout: float = 120) -> str:
@@ -21,6 +24,7 @@ def airflow(*command: str, home: Path, timeout: float = 120) -> str:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "PYTHONPATH": str(HERE.parents[1]),
+        "COLUMNS": "400",  # what the command line prints is not folded
     }
     env = {
         name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))
@@ -101,6 +105,11 @@ def test_the_night_goes_on_past_a_failed_host_and_its_load_updates_what_triggers
     assert tasks["load"]["updates"] == parsed["dags"]["load_warehouse"]["assets"] == ["depeche://segments/"]
 
 
+def documented_commands() -> list[list[str]]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [shlex.split(line) for line in "".join(blocks).splitlines() if line.startswith("airflow ")]
+
+
 def test_a_night_with_a_dead_source_tries_it_again_alone_loads_the_rest_and_names_it(tmp_path: Path) -> None:
     airflow("-m", "airflow", "db", "migrate", home=tmp_path)
     said = airflow(str(HERE / "run_a_night.py"), "2026-11-20", home=tmp_path)
@@ -128,3 +137,8 @@ def test_a_night_with_a_dead_source_tries_it_again_alone_loads_the_rest_and_name
         ("dead", False, 2),
     ]
     assert summary["loaded"] == {"articles": 3}
+
+    # The commands of the documentation, on the Airflow that now knows the DAGs.
+    trigger, backfill = (airflow("-m", *command, home=tmp_path) for command in documented_commands())
+    assert "2026-11-20" in trigger
+    assert [day for day in range(17, 23) if f"backfill__2026-11-{day}T03:00:00" in backfill] == [18, 19, 20]

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from pipeline.adapters.airflow import Airflow, TaskState, read_password
+from pipeline.adapters.airflow import Airflow, TaskState
 from pipeline.errors import Misconfigured, RetryLater
 
 TASK: dict[str, Any] = {"map_index": -1, "rendered_map_index": None, "try_number": 1, "note": None}
@@ -146,7 +145,7 @@ def test_what_will_not_pass_names_the_setting_or_the_remedy() -> None:
     stand_in = StandIn()
     with (
         client(stand_in, "faux") as airflow,
-        pytest.raises(Misconfigured, match="DEPECHE_AIRFLOW_PASSWORD_FILE"),
+        pytest.raises(Misconfigured, match="DEPECHE_AIRFLOW_PASSWORD"),
     ):
         airflow.trigger("night")
     with client(stand_in) as airflow, pytest.raises(Misconfigured, match="'hier' is not a 'date'"):
@@ -165,13 +164,3 @@ def test_what_will_not_pass_names_the_setting_or_the_remedy() -> None:
         pytest.raises(Misconfigured, match="no Airflow"),
     ):
         airflow.trigger("night")
-
-
-def test_the_password_is_read_from_the_file_airflow_itself_uses(tmp_path: Path) -> None:
-    file = tmp_path / "passwords.json"
-    with pytest.raises(Misconfigured, match="does not exist"):
-        read_password(file, "admin")
-    file.write_text('{"admin": "sésame"}', encoding="utf-8")
-    assert read_password(file, "admin") == "sésame"
-    with pytest.raises(Misconfigured, match="'root'"):
-        read_password(file, "root")
