@@ -26,10 +26,10 @@ HOST = "{{ task.op_kwargs['group']['host'] }}"
 )
 def nightly_ingest() -> None:
     groups = task(do.plan)()
-    fetch = task(do.fetch, map_index_template=HOST, max_active_tis_per_dag=4)
-    ends = task(do.take_ends, trigger_rule="all_done")()
+    fetch = task(map_index_template=HOST, max_active_tis_per_dag=4)(do.fetch)
+    ends = task(trigger_rule="all_done")(do.take_ends)()
     archived = task(do.wait)(ends)
-    loaded = task(do.load, outlets=[Asset("segments", uri="depeche://segments")])()
+    loaded = task(outlets=[Asset("segments", uri="depeche://segments")])(do.load)()
     fetch.expand(group=groups) >> ends
     archived >> loaded
     task(do.summarise)(groups, archived, loaded)

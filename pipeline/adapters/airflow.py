@@ -48,9 +48,7 @@ class RunState(NamedTuple):
 class Airflow:
     """A logged-in client; logs in on the first call and again when its token has run out."""
 
-    def __init__(
-        self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None
-    ) -> None:
+    def __init__(self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None) -> None:
         self._url, self._user, self._password = url.rstrip("/"), user, password
         self._http = httpx.Client(base_url=self._url, timeout=_TIMEOUT, transport=transport)
         self._token: str | None = None
@@ -120,9 +118,7 @@ class Airflow:
 
     def _send_as_user(self, method: str, path: str, **more: Any) -> httpx.Response:
         self._token = self._token or self._log_in()
-        return self._send(
-            method, f"/api/v2{path}", headers={"Authorization": f"Bearer {self._token}"}, **more
-        )
+        return self._send(method, f"/api/v2{path}", headers={"Authorization": f"Bearer {self._token}"}, **more)
 
     def _log_in(self) -> str:
         answer = self._send("POST", "/auth/token", json={"username": self._user, "password": self._password})

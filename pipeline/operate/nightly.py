@@ -42,9 +42,7 @@ def grouped_by_host(sources: Iterable[tuple[str, str | None]]) -> list[dict[str,
     return [{"host": host, "sources": names} for host, names in groups.items()]
 
 
-def planned(
-    groups: Sequence[Mapping[str, Any]], *, day: str | None, run_type: str, at: datetime
-) -> list[Group]:
+def planned(groups: Sequence[Mapping[str, Any]], *, day: str | None, run_type: str, at: datetime) -> list[Group]:
     """Return the groups with the night's date and window [00:00, 24:00) UTC.
 
     A run that was given a `day`, or fills a gap (run type `backfill`), pulls what was published that day;
@@ -57,8 +55,7 @@ def planned(
     named = wanted or at.astimezone(UTC).date().isoformat()
     window = _window(wanted) if wanted else None
     return [
-        Group(host=str(group["host"]), sources=list(group["sources"]), date=named, window=window)
-        for group in groups
+        Group(host=str(group["host"]), sources=list(group["sources"]), date=named, window=window) for group in groups
     ]
 
 
@@ -98,9 +95,7 @@ def all_reports(groups: Iterable[Group], pulled: Iterable[Sequence[Report] | Non
     said = {report["source"]: dict(report) for reports in pulled for report in reports or ()}
     silent = "its task ended without a report; see the task's log"
     return [
-        said.get(name, {"source": name, "ok": False, "error": silent})
-        for group in groups
-        for name in group["sources"]
+        said.get(name, {"source": name, "ok": False, "error": silent}) for group in groups for name in group["sources"]
     ]
 
 

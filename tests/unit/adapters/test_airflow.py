@@ -57,9 +57,7 @@ class StandIn:
     def _trigger(self, body: dict[str, Any]) -> httpx.Response:
         assert body["logical_date"] is None  # Airflow demands the field
         if body["conf"].get("date") == "hier":
-            return httpx.Response(
-                400, json={"detail": "Invalid input for param date: 'hier' is not a 'date'"}
-            )
+            return httpx.Response(400, json={"detail": "Invalid input for param date: 'hier' is not a 'date'"})
         self.confs.append(body["conf"])
         return httpx.Response(200, json={"dag_run_id": "run+1"})
 

@@ -121,9 +121,7 @@ def test_an_offset_that_only_a_transaction_marker_holds_is_not_waited_for() -> N
     assert line.wait({f"{FETCHED}[0]": 2}, timeout=0)["archived"][f"{FETCHED}[0]"] == 2
 
 
-@pytest.mark.parametrize(
-    ("stuck", "topic"), [("normalise", FETCHED), ("enrich", NORMALISED), ("archive", FETCHED)]
-)
+@pytest.mark.parametrize(("stuck", "topic"), [("normalise", FETCHED), ("enrich", NORMALISED), ("archive", FETCHED)])
 def test_a_step_that_stands_still_is_named_with_what_it_has_left(stuck: str, topic: str) -> None:
     line = Line(stuck)
     line.fetch("a", "b", "c")

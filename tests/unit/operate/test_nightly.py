@@ -68,7 +68,7 @@ def test_the_night_is_named_by_its_utc_day() -> None:
 def test_a_night_without_sources_or_with_a_wrong_date_says_how_to_mend_it() -> None:
     with pytest.raises(Misconfigured, match="DEPECHE_SOURCES"):
         nightly.planned([], day=None, run_type="manual", at=NIGHT)
-    with pytest.raises(Misconfigured, match="'20 novembre'.*2026-11-20"):
+    with pytest.raises(Misconfigured, match=r"'20 novembre'.*2026-11-20"):
         nightly.planned([{"host": "local", "sources": ["a"]}], day="20 novembre", run_type="manual", at=NIGHT)
 
 
@@ -76,7 +76,7 @@ def test_a_second_try_fetches_only_what_failed_and_adds_up_both_tries() -> None:
     first = nightly.completed([], [said("une", items=3, rejected=1), said("monde", "timed out", items=2)])
     assert nightly.unfinished(GROUP, []) == ["une", "monde"]
     assert nightly.unfinished(GROUP, first) == ["monde"]
-    with pytest.raises(RetryLater, match="^monde: timed out$"):
+    with pytest.raises(RetryLater, match=r"^monde: timed out$"):
         nightly.require_success(first)
 
     second = nightly.completed(first, [said("monde", items=5, rejected=0)])
@@ -119,9 +119,7 @@ def test_a_summary_task_that_is_run_again_keeps_one_report_and_another_run_gets_
     night = nightly.summary("2026-11-21", [said("une", items=3)], {}, {})
     later = nightly.summary("2026-11-21", [said("une", items=0)], {}, {})
 
-    keys = [
-        nightly.keep(each, store=store, folder=tmp_path / "nightly") for each in (night, night, later, later)
-    ]
+    keys = [nightly.keep(each, store=store, folder=tmp_path / "nightly") for each in (night, night, later, later)]
 
     assert keys == ["reports/nightly/2026-11-21.json"] * 2 + ["reports/nightly/2026-11-21.2.json"] * 2
     assert sorted(store.objects) == ["reports/nightly/2026-11-21.2.json", "reports/nightly/2026-11-21.json"]
