@@ -32,12 +32,8 @@ def tables(enriched: EnrichedArticle) -> RenderableType:
     """Return the article's head, events, entities and times as tables for a terminal."""
     article = enriched.article
     published = article.published_at.date().isoformat() if article.published_at else "date unknown"
-    head = Text.assemble(
-        (headline(enriched), "bold"), f"\n{article.source}, {published}, {article.article_id}"
-    )
-    return Group(
-        head, _event_table(enriched.events), _entity_table(enriched), _time_table(enriched.times), ""
-    )
+    head = Text.assemble((headline(enriched), "bold"), f"\n{article.source}, {published}, {article.article_id}")
+    return Group(head, _event_table(enriched.events), _entity_table(enriched), _time_table(enriched.times), "")
 
 
 def headline(enriched: EnrichedArticle) -> str:

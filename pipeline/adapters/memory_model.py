@@ -10,7 +10,7 @@ from pipeline.ports import EntitySpan, EventSpan, ModelInfo, ModelReading, Span
 class MemoryModel:
     """A gazetteer: `names` gives the type of each name, `triggers` the PLOVER type of each event word.
 
-    The entities before a trigger are its actors, those behind it its recipients; places are both LOC and place.
+    Entities before a trigger are its actors, those behind it its recipients; a LOC is also its place.
     """
 
     def __init__(self, names: Mapping[str, str], triggers: Mapping[str, str]) -> None:
@@ -28,9 +28,7 @@ class MemoryModel:
             EntitySpan(span.start, span.end, self._names[name], 0.9)
             for name, span in _occurrences(sentence, self._names)
         )
-        events = tuple(
-            self._event(trigger, span, entities) for trigger, span in _occurrences(sentence, self._triggers)
-        )
+        events = tuple(self._event(trigger, span, entities) for trigger, span in _occurrences(sentence, self._triggers))
         return ModelReading(entities, events)
 
     def _event(self, trigger: str, at: Span, entities: tuple[EntitySpan, ...]) -> EventSpan:

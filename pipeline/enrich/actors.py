@@ -1,4 +1,4 @@
-"""Who an actor is: country and PLOVER sectors, read from the words around a name and a table of the well known.
+"""Who an actor is: country and PLOVER sectors, from the words around a name and a table of the well known.
 
 `ministre ukrainien de la Défense` → UKR, GOV MIL. Nothing is inferred from the article's own country.
 """
@@ -6,7 +6,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from pipeline.enrich import tables
@@ -40,6 +40,7 @@ class KnownActor(NamedTuple):
     end: date
 
 
+@lru_cache(maxsize=65536)
 def role_in(text: str) -> Role:
     """Return what the words of `text` say of the actor they name."""
     country = _country_of_words(text)
@@ -66,9 +67,7 @@ def known_actor(name: str, day: date | None) -> KnownActor | None:
         return current
     if terms[0].type != "PER":
         return terms[0]
-    countries = {
-        term.role.country for term in terms if len(term.role.country or "") == 3 and not _is_body(term)
-    }
+    countries = {term.role.country for term in terms if len(term.role.country or "") == 3 and not _is_body(term)}
     only = countries.pop() if len(countries) == 1 else None
     return terms[0]._replace(role=Role(only))
 

@@ -7,9 +7,7 @@ from pipeline.ports import Span
 
 _UNITS_SMALL = "un|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize"
 _TENS = "vingt|trente|quarante|cinquante|soixante|cent|cents|mille"
-_ABOUT = (
-    "dizaine|douzaine|quinzaine|vingtaine|trentaine|quarantaine|cinquantaine|soixantaine|centaine|millier"
-)
+_ABOUT = "dizaine|douzaine|quinzaine|vingtaine|trentaine|quarantaine|cinquantaine|soixantaine|centaine|millier"
 # Digits may be grouped by blanks (plain, no-break U+00A0, narrow U+202F), as French typography does.
 _DIGITS = r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:,\d+)?|\d+(?:[.,]\d+)?"
 _WORDS = rf"(?:{_UNITS_SMALL}|{_TENS})(?:[- ](?:et[- ])?(?:{_UNITS_SMALL}|{_TENS}))*"
@@ -20,8 +18,8 @@ _NUMBER = (
     rf"|(?:{_DIGITS}|{_WORDS}))"
 )
 _MONEY = (
-    r"(?:dollars|euros|livres(?:[ ]sterling)?|roubles|yens|yuans|francs(?:[ ]CFA|[ ]suisses)?|roupies|hryvnias"
-    r"|rials)"
+    r"(?:dollars|euros|livres(?:[ ]sterling)?|roubles|yens|yuans|francs(?:[ ]CFA|[ ]suisses)?|roupies"
+    r"|hryvnias|rials)"
     r"(?:[ ](?:américains|canadiens|australiens))?|euro|dollar|[€$£¥]"
 )
 _PEOPLE = (

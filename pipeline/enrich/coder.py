@@ -111,9 +111,7 @@ def _place(context: _Context, spans: Sequence[Span]) -> Place | None:
 
 def _placed(context: _Context, span: Span) -> Place:
     at = evidence(context.article, span)
-    inside = (
-        each for each in context.mentions if each.entity_id and overlaps(span, [Span(each.start, each.end)])
-    )
+    inside = (each for each in context.mentions if each.entity_id and overlaps(span, [Span(each.start, each.end)]))
     entity = next((context.entities[each.entity_id or ""] for each in inside if each.type == "LOC"), None)
     if entity is not None:
         return Place(

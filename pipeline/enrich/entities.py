@@ -22,11 +22,15 @@ from pipeline.identity import event_id
 REFERRING = frozenset({"PER", "ORG", "LOC", "EVENT", "PRODUCT"})
 _HONORIFIC = re.compile(
     r"^(?:MM?\.|Mme|Mmes|Mlle|Dr|Pr|Me|Mgr|Sir|Lord|Lady|Monsieur|Madame|[Ll]e|[Ll]a"
-    r"|(?:(?:vice-)?[Pp]résidente?|[Gg]énéral|[Cc]olonel|[Mm]inistre|[Rr]oi|[Rr]eine|[Pp]rince|[Pp]ape|[Cc]hancelière?))\s+"
+    r"|(?:(?:vice-)?[Pp]résidente?|[Gg]énéral|[Cc]olonel|[Mm]inistre|[Rr]oi|[Rr]eine|[Pp]rince|[Pp]ape"
+    r"|[Cc]hancelière?))\s+"
 )
 _ACRONYM = re.compile(r"\s\(\s?$")
 # How far to the left of a name its title may stand: `le ministre ukrainien de la Défense Oleksiï Reznikov`.
 _TITLE_REACH = 70
+_CLAUSE_END = re.compile(r"[.;:!?()«»\"\n,]")
+_CONNECTORS = frozenset({"de", "du", "des", "la", "le", "les", "à", "au", "aux"})
+_RANKS = frozenset(("ancien", "ancienne", "nouveau", "nouvelle", "premier", "première", "secrétaire", "chef", "cheffe"))
 
 
 class _Referent(NamedTuple):
@@ -36,9 +40,7 @@ class _Referent(NamedTuple):
     mentions: list[int]
 
 
-def link(
-    article: Article, mentions: Sequence[Mention], day: date | None
-) -> tuple[list[Mention], dict[str, Entity]]:
+def link(article: Article, mentions: Sequence[Mention], day: date | None) -> tuple[list[Mention], dict[str, Entity]]:
     """Return the mentions with their `entity_id`, and the entities by id, in order of first mention."""
     countries = _countries_mentioned(mentions)
     places = {m.text: resolve(m.text, mentioned=countries) for m in mentions if m.type == "LOC"}
@@ -59,9 +61,7 @@ def _countries_mentioned(mentions: Sequence[Mention]) -> frozenset[str]:
     return frozenset(place.country for place in named if place and place.country)
 
 
-def _referents(
-    article: Article, mentions: Sequence[Mention], places: dict[str, KnownPlace | None]
-) -> list[_Referent]:
+def _referents(article: Article, mentions: Sequence[Mention], places: dict[str, KnownPlace | None]) -> list[_Referent]:
     full_names = _full_names(mentions)
     found: dict[tuple[str, str], _Referent] = {}
     for at, mention in enumerate(mentions):
@@ -70,11 +70,7 @@ def _referents(
         person = mention.type == "PER"
         own = ("PER", _full_name_of(mention, full_names)) if person else _key(mention, places)
         before = mentions[at - 1] if at else None
-        if (
-            before is not None
-            and before.type == mention.type == "ORG"
-            and _is_acronym(article, before, mention)
-        ):
+        if before is not None and before.type == mention.type == "ORG" and _is_acronym(article, before, mention):
             # `Agence internationale de l'énergie atomique (AIEA)`: the acronym means that body from here on.
             found[own] = next(each for each in found.values() if at - 1 in each.mentions)
         found.setdefault(own, _Referent(own, [])).mentions.append(at)
@@ -161,10 +157,28 @@ def _role(article: Article, named: Sequence[Mention], type_: str, known: KnownAc
 
 
 def _title_before(article: Article, mention: Mention) -> str:
-    """Return what stands directly before a person's name in the same clause."""
+    """Return the title that leads up to a person's name, `ministre danois de la Défense`, without any verb."""
     left = article.text[max(0, mention.start - _TITLE_REACH) : mention.start]
-    clause = re.split(r"[.;:!?()«»\"\n]|,(?! )|, | et | à | par | avec | que | qui | dans | selon ", left)[-1]
-    return clause if len(clause) < _TITLE_REACH else ""
+    if not left.endswith((" ", "\u00a0", ", ")):
+        return ""
+    words = _CLAUSE_END.split(left.rstrip(", "))[-1].split()
+    first = len(words)
+    while first and _belongs_to_title(words[first - 1], words[first - 2] if first > 1 else ""):
+        first -= 1
+    return " ".join([*words[first:], ""])
+
+
+def _belongs_to_title(word: str, before: str) -> bool:
+    """Tell whether a word can stand in a title: a rank, demonym or name, or what a preposition brings in."""
+    lower = word.casefold()
+    return (
+        lower in _CONNECTORS
+        or before.casefold() in _CONNECTORS
+        or "'" in lower.replace("’", "'")
+        or word[:1].isupper()
+        or lower in _RANKS
+        or role_in(word) != Role()
+    )
 
 
 def _filled(role: Role, other: Role) -> Role:

@@ -106,9 +106,7 @@ def _large() -> _Index:
     index = _Index({}, {})
     with _collector_at_rest(), _mapped("cities15000.json") as data:
         for full in msgspec.json.decode(data, type=dict[str, _NamedTown]).values():
-            town = Town(
-                full.geonameid, full.name, full.latitude, full.longitude, full.countrycode, full.population
-            )
+            town = Town(full.geonameid, full.name, full.latitude, full.longitude, full.countrycode, full.population)
             index.add(full.name.casefold(), town)
             for other in full.alternatenames:
                 if other and other[0] <= _LAST_LATIN:

@@ -1,6 +1,6 @@
 """Calendar arithmetic: half-open intervals of local dates, each with the granularity it was expressed in."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from pipeline.events import Granularity
@@ -95,7 +95,7 @@ def decade(first: int) -> Interval:
 
 def hour(of: date, at: int, minute: int | None) -> Interval:
     """Return an hour of a day, or one minute of it where the minute is given."""
-    start = datetime(of.year, of.month, of.day, at, minute or 0)
+    start = datetime.combine(of, time(at, minute or 0))
     return (
         Interval(start, start + timedelta(hours=1), "hour")
         if minute is None
@@ -109,7 +109,7 @@ def shifted_month(of: date, by: int) -> Interval:
 
 
 def nearest_year(of: date, number: int, day_of_month: int, weekday: int | None = None, way: int = 0) -> date:
-    """Return the day of that month and number closest to `of`: behind it (`way` < 0), ahead of it, or anywhere.
+    """Return the day of that month and number closest to `of`: behind it (`way` < 0), ahead, or anywhere.
 
     With `weekday`, the closest that falls on it, if any. Raises ValueError when the calendar has no such day.
     """

@@ -20,9 +20,7 @@ def in_article(sentence: Sentence, span: Span) -> Span:
     """Return a sentence's span as one of the article. Raises ValueError when it leaves the sentence."""
     moved = Span(sentence.start + span.start, sentence.start + span.end)
     if not sentence.start <= moved.start < moved.end <= sentence.end:
-        raise ValueError(
-            f"the model's {span} leaves its sentence of {sentence.end - sentence.start} code points"
-        )
+        raise ValueError(f"the model's {span} leaves its sentence of {sentence.end - sentence.start} code points")
     return moved
 
 

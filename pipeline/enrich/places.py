@@ -26,8 +26,8 @@ _CLEARLY_LARGER = 4.0
 _WORLD_KNOWN = 150_000
 # Name in front of a town that makes it an administrative area: its country is the town's, its point is not.
 _AREA = re.compile(
-    r"^(?:(?:l['’]|la |le )?(?:oblast|région|province|département|district|gouvernorat|État|canton|comté|wilaya"
-    r"|raïon|banlieue|périphérie|arrondissement)) (?:de la |de l['’]|du |des |de |d['’])(?P<town>.+)$",
+    r"^(?:(?:l['’]|la |le )?(?:oblast|région|province|département|district|gouvernorat|État|canton|comté"
+    r"|wilaya|raïon|banlieue|périphérie|arrondissement)) (?:de la |de l['’]|du |des |de |d['’])(?P<town>.+)$",
     re.IGNORECASE,
 )
 
@@ -55,9 +55,7 @@ def resolve(name: str, *, mentioned: AbstractSet[str] = frozenset()) -> KnownPla
         return known
     town = _best_town(name, mentioned)
     if town is not None:
-        return KnownPlace(
-            "town", name, _alpha3(town.countrycode), town.geonameid, town.latitude, town.longitude
-        )
+        return KnownPlace("town", name, _alpha3(town.countrycode), town.geonameid, town.latitude, town.longitude)
     area = _AREA.match(name)
     if area is not None:
         inside = resolve(area["town"], mentioned=mentioned)
@@ -76,11 +74,7 @@ def _best_town(name: str, mentioned: AbstractSet[str]) -> Town | None:
     large = max(large_towns(name), key=lambda town: _likelihood(town, name, mentioned), default=None)
     if large is not None and _stands_out(large, mentioned):
         return large
-    near = [
-        town
-        for town in small_towns(name)
-        if town.countrycode == "FR" or _alpha3(town.countrycode) in mentioned
-    ]
+    near = [town for town in small_towns(name) if town.countrycode == "FR" or _alpha3(town.countrycode) in mentioned]
     near.sort(key=lambda town: _likelihood(town, name, mentioned), reverse=True)
     doubtful = len(near) > 1 and near[0].population < _CLEARLY_LARGER * near[1].population
     if near:
@@ -89,10 +83,8 @@ def _best_town(name: str, mentioned: AbstractSet[str]) -> Town | None:
 
 
 def _stands_out(town: Town, mentioned: AbstractSet[str]) -> bool:
-    """Tell whether no small namesake is meant: 15,000 people abroad may be less known than a French hamlet."""
-    return (
-        town.countrycode == "FR" or town.population >= _WORLD_KNOWN or _alpha3(town.countrycode) in mentioned
-    )
+    """Tell whether no small namesake is meant: a town abroad may be less known than a French hamlet."""
+    return town.countrycode == "FR" or town.population >= _WORLD_KNOWN or _alpha3(town.countrycode) in mentioned
 
 
 def _likelihood(town: Town, name: str, mentioned: AbstractSet[str]) -> float:

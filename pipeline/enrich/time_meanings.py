@@ -6,11 +6,25 @@ both of them.
 """
 
 import re
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pipeline.enrich import intervals
 from pipeline.enrich.intervals import Interval
 from pipeline.enrich.time_words import WEEKDAYS, Direction, day_of_month, month_of, number_of
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An expression as it was met: its match, the day it is seen from, and where its sentence points."""
+
+    match: re.Match[str]
+    day: date
+    way: Direction
+
+    def __getitem__(self, group: str) -> str:
+        """Return a group of the match, empty where it took no part."""
+        return self.match[group] or ""
 
 
 def weekday(today: date, word: str, way: Direction, rel: str | None = None) -> date:
@@ -25,70 +39,70 @@ def weekday(today: date, word: str, way: Direction, rel: str | None = None) -> d
     return today + timedelta(days=forth) if way > 0 else today - timedelta(days=back)
 
 
-def dated(m: re.Match[str], today: date, way: Direction) -> Interval:
+def dated(seen: Seen) -> Interval:
     """Return `samedi 17 novembre dernier`: the nearest day of that name in the direction."""
-    on = WEEKDAYS.index(m["wd"].casefold()) if m["wd"] else None
-    towards = {"dernier": -1, "prochain": 1}.get(m["rel"] or "", way)
-    return intervals.day(intervals.nearest_year(today, month_of(m["m"]), day_of_month(m["d"]), on, towards))
+    on = WEEKDAYS.index(seen["wd"].casefold()) if seen["wd"] else None
+    towards = {"dernier": -1, "prochain": 1}.get(seen["rel"], seen.way)
+    return intervals.day(intervals.nearest_year(seen.day, month_of(seen["m"]), day_of_month(seen["d"]), on, towards))
 
 
-def monthday(m: re.Match[str], today: date, way: Direction) -> Interval:
+def monthday(seen: Seen) -> Interval:
     """Return `le 10`: of this month, or of the one before or behind it where the sentence looks that way."""
-    this = date(today.year, today.month, day_of_month(m["d"]))
-    if this > today and way <= 0:
-        return intervals.day(intervals.month(today.year, today.month - 1).start.replace(day=this.day))
+    this = date(seen.day.year, seen.day.month, day_of_month(seen["d"]))
+    if this > seen.day and seen.way <= 0:
+        return intervals.day(intervals.month(seen.day.year, seen.day.month - 1).start.replace(day=this.day))
     return intervals.day(this)
 
 
-def day_range(m: re.Match[str], today: date, way: Direction) -> Interval:
+def day_range(seen: Seen) -> Interval:
     """Return `du 28 octobre au 3 novembre`, in the year nearest to the article where none is given."""
-    year = m["y"]
-    number = month_of(m["m"])
-    first_month = month_of(m["m1"]) if m["m1"] else number
+    year = seen["y"]
+    number = month_of(seen["m"])
+    first_month = month_of(seen["m1"]) if seen["m1"] else number
     if year:
-        last = date(int(year), number, day_of_month(m["d2"]))
+        last = date(int(year), number, day_of_month(seen["d2"]))
     else:
-        last = intervals.nearest_year(today, number, day_of_month(m["d2"]))
-    return intervals.days(date(last.year - (first_month > number), first_month, day_of_month(m["d1"])), last)
+        last = intervals.nearest_year(seen.day, number, day_of_month(seen["d2"]))
+    return intervals.days(date(last.year - (first_month > number), first_month, day_of_month(seen["d1"])), last)
 
 
-def some_month(m: re.Match[str], today: date, way: Direction) -> Interval:
+def some_month(seen: Seen) -> Interval:
     """Return a month without a year: the last one begun, the next one where the sentence looks ahead."""
-    number, rel = month_of(m["m"]), m["rel"]
-    forward = rel == "prochain" or (way > 0 and rel is None)
+    number, rel = month_of(seen["m"]), seen["rel"]
+    forward = rel == "prochain" or (seen.way > 0 and rel == "")
     if forward:
-        whole = intervals.month(today.year + (number < today.month + (rel is not None)), number)
+        whole = intervals.month(seen.day.year + (number < seen.day.month + (rel != "")), number)
     else:
-        whole = intervals.month(today.year - (number > today.month - (rel is not None)), number)
-    return intervals.third_of_month(whole, m["part"].casefold().rstrip("-")) if m["part"] else whole
+        whole = intervals.month(seen.day.year - (number > seen.day.month - (rel != "")), number)
+    return intervals.third_of_month(whole, seen["part"].casefold().rstrip("-")) if seen["part"] else whole
 
 
-def month_of_year(m: re.Match[str], today: date, way: Direction) -> Interval:
+def month_of_year(seen: Seen) -> Interval:
     """Return `février 2022` or `mi-février 2022`."""
-    whole = intervals.month(int(m["y"]), month_of(m["m"]))
-    return intervals.third_of_month(whole, m["part"].casefold()) if m["part"] else whole
+    whole = intervals.month(int(seen["y"]), month_of(seen["m"]))
+    return intervals.third_of_month(whole, seen["part"].casefold()) if seen["part"] else whole
 
 
-def night(m: re.Match[str], today: date, way: Direction) -> Interval:
+def night(seen: Seen) -> Interval:
     """Return `la nuit de jeudi à vendredi`: both days."""
-    second = weekday(today, m["wd2"], way)
+    second = weekday(seen.day, seen["wd2"], seen.way)
     return intervals.days(second - timedelta(days=1), second)
 
 
-def two_days(m: re.Match[str], today: date, way: Direction) -> Interval:
+def two_days(seen: Seen) -> Interval:
     """Return `lundi et mardi`: from the first to the second."""
-    second = weekday(today, m["wd2"], way)
-    return intervals.days(weekday(second, m["wd1"], -1), second)
+    second = weekday(seen.day, seen["wd2"], seen.way)
+    return intervals.days(weekday(second, seen["wd1"], -1), second)
 
 
-def ago(m: re.Match[str], today: date, way: Direction) -> Interval:
+def ago(seen: Seen) -> Interval:
     """Return `il y a trois semaines`."""
-    return counted(today, -number_of(m["n"]), m["unit"])
+    return counted(seen.day, -number_of(seen["n"]), seen["unit"])
 
 
-def hence(m: re.Match[str], today: date, way: Direction) -> Interval:
+def hence(seen: Seen) -> Interval:
     """Return `dans trois semaines`."""
-    return counted(today, number_of(m["n"]), m["unit"])
+    return counted(seen.day, number_of(seen["n"]), seen["unit"])
 
 
 def counted(today: date, count: int, unit: str) -> Interval:
@@ -105,10 +119,10 @@ def counted(today: date, count: int, unit: str) -> Interval:
     return intervals.year(today.year + count)
 
 
-def for_as_long(m: re.Match[str], today: date, way: Direction) -> Interval:
+def for_as_long(seen: Seen) -> Interval:
     """Return `depuis trois semaines`: from then until the article's day."""
-    begun = counted(today, -number_of(m["n"]), m["unit"])
-    return Interval(begun.start, today + timedelta(days=1), "range")
+    begun = counted(seen.day, -number_of(seen["n"]), seen["unit"])
+    return Interval(begun.start, seen.day + timedelta(days=1), "range")
 
 
 def relative(unit: str, rel: str, today: date) -> Interval:
@@ -125,29 +139,29 @@ def relative(unit: str, rel: str, today: date) -> Interval:
     return intervals.year(today.year + step)
 
 
-def season_near(m: re.Match[str], today: date, way: Direction) -> Interval:
+def season_near(seen: Seen) -> Interval:
     """Return a season without a year: the last one begun, the next one after `prochain` or a future verb."""
-    name, rel = m["s"].casefold(), m["rel"]
-    begun = [intervals.season(today.year + by, name) for by in (-2, -1, 0, 1)]
-    past = [each for each in begun if (each.end if rel == "dernier" else each.start) <= today]
-    coming = [each for each in begun if each.start > today]
-    if rel == "prochain" or (rel is None and way > 0 and past[-1].end <= today):
+    name, rel = seen["s"].casefold(), seen["rel"]
+    begun = [intervals.season(seen.day.year + by, name) for by in (-2, -1, 0, 1)]
+    past = [each for each in begun if (each.end if rel == "dernier" else each.start) <= seen.day]
+    coming = [each for each in begun if each.start > seen.day]
+    if rel == "prochain" or (rel == "" and seen.way > 0 and past[-1].end <= seen.day):
         return coming[0]
     return past[-1]
 
 
-def this_season(m: re.Match[str], today: date, way: Direction) -> Interval:
+def this_season(seen: Seen) -> Interval:
     """Return `cet été`: the present one up to the article's day, or the one nearest to it."""
-    around = [intervals.season(today.year + by, m["s"].casefold()) for by in (-1, 0)]
+    around = [intervals.season(seen.day.year + by, seen["s"].casefold()) for by in (-1, 0)]
     for whole in around:
-        if whole.start <= today < whole.end:
-            return whole if way > 0 else Interval(whole.start, today + timedelta(days=1), "season")
-    return min(around, key=lambda whole: min(abs(whole.start - today), abs(whole.end - today)))
+        if whole.start <= seen.day < whole.end:
+            return whole if seen.way > 0 else Interval(whole.start, seen.day + timedelta(days=1), "season")
+    return min(around, key=lambda whole: min(abs(whole.start - seen.day), abs(whole.end - seen.day)))
 
 
-def feast(m: re.Match[str], today: date, way: Direction) -> Interval:
+def feast(seen: Seen) -> Interval:
     """Return Christmas or New Year's Day, the nearest where no year is given."""
-    month, dom = (12, 25) if m["feast"].casefold() == "noël" else (1, 1)
-    if m["y"]:
-        return intervals.day(date(int(m["y"]), month, dom))
-    return intervals.day(intervals.nearest_year(today, month, dom))
+    month, dom = (12, 25) if seen["feast"].casefold() == "noël" else (1, 1)
+    if seen["y"]:
+        return intervals.day(date(int(seen["y"]), month, dom))
+    return intervals.day(intervals.nearest_year(seen.day, month, dom))

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from pipeline.enrich import intervals
 from pipeline.enrich import time_meanings as means
 from pipeline.enrich.intervals import Interval
+from pipeline.enrich.time_meanings import Seen
 from pipeline.enrich.time_words import (
     BEGIN,
     DAY,
@@ -20,7 +21,6 @@ from pipeline.enrich.time_words import (
     SEASON,
     WEEKDAY,
     YEAR,
-    Direction,
     day_of_month,
     month_of,
     number_of,
@@ -34,10 +34,10 @@ class Rule(NamedTuple):
 
     needs: Needs
     pattern: re.Pattern[str]
-    resolve: Callable[[re.Match[str], date, Direction], Interval]
+    resolve: Callable[[Seen], Interval]
 
 
-def _rule(needs: Needs, pattern: str, resolve: Callable[[re.Match[str], date, Direction], Interval]) -> Rule:
+def _rule(needs: Needs, pattern: str, resolve: Callable[[Seen], Interval]) -> Rule:
     return Rule(needs, re.compile(rf"(?<![\w-])(?:{pattern})(?![\w])", re.IGNORECASE), resolve)
 
 
@@ -45,40 +45,40 @@ RULES = (
     _rule(
         "nothing",
         rf"(?:{WEEKDAY},? (?:le )?)?(?P<d>{DAY}) (?P<m>{MONTH}),? (?P<y>{YEAR})",
-        lambda m, today, way: intervals.day(date(int(m["y"]), month_of(m["m"]), day_of_month(m["d"]))),
+        lambda seen: intervals.day(date(int(seen["y"]), month_of(seen["m"]), day_of_month(seen["d"]))),
     ),
     _rule(
         "nothing",
         r"(?P<d>[0-3]?\d)/(?P<m>[01]?\d)/(?P<y>(?:19|20)\d\d)",
-        lambda m, today, way: intervals.day(date(int(m["y"]), int(m["m"]), int(m["d"]))),
+        lambda seen: intervals.day(date(int(seen["y"]), int(seen["m"]), int(seen["d"]))),
     ),
     _rule("nothing", rf"(?:(?P<part>{BEGIN})[ -])?(?P<m>{MONTH}) (?P<y>{YEAR})", means.month_of_year),
     _rule(
         "nothing",
         rf"(?:(?:l['’]|le |au )?(?P<s>{SEASON})) (?P<y>{YEAR})",
-        lambda m, today, way: intervals.season(int(m["y"]), m["s"].casefold()),
+        lambda seen: intervals.season(int(seen["y"]), seen["s"].casefold()),
     ),
     _rule(
         "nothing",
         rf"(?P<q>{'|'.join(QUARTERS)}) trimestre (?:de )?(?P<y>{YEAR})",
-        lambda m, today, way: intervals.quarter(int(m["y"]), QUARTERS[m["q"].casefold()]),
+        lambda seen: intervals.quarter(int(seen["y"]), QUARTERS[seen["q"].casefold()]),
     ),
     _rule(
         "nothing",
         rf"(?:de |entre |depuis )?(?P<y1>{YEAR})(?: à | et | ?[-–] ?)(?P<y2>{YEAR})",
-        lambda m, today, way: intervals.days(date(int(m["y1"]), 1, 1), date(int(m["y2"]), 12, 31)),
+        lambda seen: intervals.days(date(int(seen["y1"]), 1, 1), date(int(seen["y2"]), 12, 31)),
     ),
     _rule(
         "nothing",
         r"années (?P<y>(?:19|20)\d0)",
-        lambda m, today, way: intervals.decade(int(m["y"])),
+        lambda seen: intervals.decade(int(seen["y"])),
     ),
     _rule(
         "nothing",
         rf"(?:(?<=en )|(?<=de )(?!\d+ [a-zà-ÿ]+[sx]\b)|(?<=dès )|(?<=depuis )|(?<=avant )|(?<=après )"
-        rf"|(?<=début )|(?<=fin )|(?<=ici )|(?<=ici à )|(?<=pour )|(?<=courant )|(?<=l['’]année )|(?<=l['’]an )|(?<=\()"
-        rf"|(?<=qu['’]en ))(?P<y>{YEAR})",
-        lambda m, today, way: intervals.year(int(m["y"])),
+        rf"|(?<=début )|(?<=fin )|(?<=ici )|(?<=ici à )|(?<=pour )|(?<=courant )|(?<=l['’]année )"
+        rf"|(?<=l['’]an )|(?<=\()|(?<=qu['’]en ))(?P<y>{YEAR})",
+        lambda seen: intervals.year(int(seen["y"])),
     ),
     _rule(
         "month",
@@ -100,20 +100,21 @@ RULES = (
     _rule(
         "month",
         rf"(?:(?<=en )|(?<=depuis )|(?<=ici )|(?<=dès )|(?<=mois de )|(?<=mois d['’])|(?<=ici à )"
-        rf"|(?<=fin de )|(?<=avant )|(?<=après )|(?<=jusqu['’]en ))(?P<part>)(?P<m>{FULL_M})(?: (?P<rel>dernier|prochain))?",
+        rf"|(?<=fin de )|(?<=avant )|(?<=après )|(?<=jusqu['’]en ))(?P<part>)(?P<m>{FULL_M})"
+        rf"(?: (?P<rel>dernier|prochain))?",
         means.some_month,
     ),
     _rule("month", rf"(?P<part>)(?P<m>{FULL_M}) (?P<rel>dernier|prochain)", means.some_month),
     _rule(
         "month",
         r"(?:l['’]an(?:née)?) (?P<rel>derni|pass|proch)(?:er|ère|é|ée|ain|aine)",
-        lambda m, today, way: means.relative("année", m["rel"].casefold(), today),
+        lambda seen: means.relative("année", seen["rel"].casefold(), seen.day),
     ),
-    _rule("month", r"cette année", lambda m, today, way: means.relative("année", "cette", today)),
+    _rule("month", r"cette année", lambda seen: means.relative("année", "cette", seen.day)),
     _rule(
         "month",
         r"(?:(?:le )?mois (?P<rel>dernier|passé|prochain)|ce mois(?:-ci)?)",
-        lambda m, today, way: means.relative("mois", (m["rel"] or "ce").casefold(), today),
+        lambda seen: means.relative("mois", (seen["rel"] or "ce").casefold(), seen.day),
     ),
     _rule(
         "day",
@@ -136,30 +137,28 @@ RULES = (
         "day",
         rf"(?<!chaque )(?<!tous les )(?P<wd>{WEEKDAY})(?! {DAY} {MONTH})"
         rf"(?: (?P<rel>dernier|prochain))?{PART}",
-        lambda m, today, way: intervals.day(means.weekday(today, m["wd"], way, m["rel"])),
+        lambda seen: intervals.day(means.weekday(seen.day, seen["wd"], seen.way, seen["rel"])),
     ),
     _rule(
         "day",
         rf"(?P<near>avant-hier|hier|aujourd['’]hui|après-demain|demain)(?: {WEEKDAY})?"
         rf"(?: (?:matin|midi|après-midi|soir))?",
-        lambda m, today, way: intervals.day(
-            today + timedelta(days=NEAR_DAYS[m["near"].casefold().replace("’", "'")])
-        ),
+        lambda seen: intervals.day(seen.day + timedelta(days=NEAR_DAYS[seen["near"].casefold().replace("’", "'")])),
     ),
     _rule(
         "day",
         r"ce (?:matin|midi|soir|jour)|cet après-midi|cette nuit",
-        lambda m, today, way: intervals.day(today),
+        lambda seen: intervals.day(seen.day),
     ),
     _rule(
         "day",
         r"(?:(?:la )?semaine (?P<rel>dernière|passée|prochaine)|cette semaine)",
-        lambda m, today, way: means.relative("semaine", (m["rel"] or "cette").casefold(), today),
+        lambda seen: means.relative("semaine", (seen["rel"] or "cette").casefold(), seen.day),
     ),
     _rule(
         "day",
         r"(?:(?:le )?week-end (?P<rel>dernier|passé|prochain)|ce week-end)",
-        lambda m, today, way: means.relative("week-end", (m["rel"] or "ce").casefold(), today),
+        lambda seen: means.relative("week-end", (seen["rel"] or "ce").casefold(), seen.day),
     ),
     _rule(
         "day",
@@ -167,9 +166,7 @@ RULES = (
         means.ago,
     ),
     _rule("day", rf"dans (?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)", means.hence),
-    _rule(
-        "day", rf"depuis (?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)(?! et demi)", means.for_as_long
-    ),
+    _rule("day", rf"depuis (?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)(?! et demi)", means.for_as_long),
     _rule("month", rf"(?P<feast>Noël|Nouvel An|jour de l['’]An)(?: (?P<y>{YEAR}))?", means.feast),
 )
 
@@ -177,34 +174,33 @@ CONTEXT_RULES = (
     _rule(
         "day",
         r"(?:la )?veille(?! d[eu'’])|(?:un jour|le jour) (?:plus tôt|avant|auparavant|précédent)",
-        lambda m, context, way: intervals.day(context - timedelta(days=1)),
+        lambda seen: intervals.day(seen.day - timedelta(days=1)),
     ),
     _rule(
         "day",
         r"(?:le )?lendemain(?: (?:matin|soir))?(?! d[eu'’])|(?:un jour|le jour) (?:plus tard|après|suivant)",
-        lambda m, context, way: intervals.day(context + timedelta(days=1)),
+        lambda seen: intervals.day(seen.day + timedelta(days=1)),
     ),
     _rule(
         "day",
         rf"(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans) (?:plus tôt|auparavant)",
-        lambda m, context, way: means.counted(context, -number_of(m["n"]), m["unit"]),
+        lambda seen: means.counted(seen.day, -number_of(seen["n"]), seen["unit"]),
     ),
     _rule(
         "day",
         r"(?:la )?semaine précédente",
-        lambda m, context, way: intervals.week(context - timedelta(weeks=1)),
+        lambda seen: intervals.week(seen.day - timedelta(weeks=1)),
     ),
     _rule(
         "day",
         r"(?:le |ce )?même jour|ce jour-là|dans la (?:matinée|soirée|journée|nuit)|dans l['’]après-midi"
-        r"|au petit matin|à l['’]aube|en (?:début|fin|milieu) (?:d['’]après-midi|de (?:matinée|soirée|journée))"
+        r"|au petit matin|à l['’]aube"
+        r"|en (?:début|fin|milieu) (?:d['’]après-midi|de (?:matinée|soirée|journée))"
         r"|en soirée|en matinée|à la mi-journée",
-        lambda m, context, way: intervals.day(context),
+        lambda seen: intervals.day(seen.day),
     ),
 )
 """Expressions that lean on the day named last before them, the article's own day where none is."""
 
-CLOCK = re.compile(
-    r"(?<!\w)(?P<hour>[01]?\d|2[0-3])(?: heures?| ?[hH])(?: ?(?P<minute>[0-5]\d))?(?!\w)(?! d['’]| de )"
-)
+CLOCK = re.compile(r"(?<!\w)(?P<hour>[01]?\d|2[0-3])(?: heures?| ?[hH])(?: ?(?P<minute>[0-5]\d))?(?!\w)(?! d['’]| de )")
 """A time of day: 14h30, 18 heures; not a duration (`48 heures de garde à vue`)."""

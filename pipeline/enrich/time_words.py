@@ -81,6 +81,18 @@ _WINDOW = 100
 _TENSES: tuple[tuple[Direction, re.Pattern[str]], ...] = ((1, _FUTURE), (-1, _PAST))
 
 
+_HINT = re.compile(
+    rf"\d|{WEEKDAY}|{FULL_M}|{SEASON}|hier|demain|jour|semaine|mois|année|\ban|week-end|Noël|nuit|matin|soir"
+    r"|midi|veille|\baube|trimestre",
+    re.IGNORECASE,
+)
+
+
+def speaks_of_time(sentence: str) -> bool:
+    """Tell whether a sentence has any word of a time expression: half of them have none and need no grammar."""
+    return _HINT.search(sentence) is not None
+
+
 def direction(sentence: str, start: int, end: int) -> Direction:
     """Tell where an expression points: by the word before it, else by the tense of the verb nearest to it."""
     if _TOWARDS.search(sentence, max(0, start - _REACH), start):

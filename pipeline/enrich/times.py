@@ -1,8 +1,8 @@
 """French time expressions, by rule: where they stand, and which interval they mean.
 
 Sentences are searched with the table of `time_rules`; the longest expression at a place wins. `depuis`,
-`avant`, `d'ici` and `jusqu'à` in front of an expression make it a range. What cannot be resolved (`la veille`, or a
-weekday in an article without a date) is not given.
+`avant`, `d'ici` and `jusqu'à` in front of an expression make it a range. What cannot be resolved
+(a weekday in an article without a date) is not given.
 """
 
 import re
@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from pipeline.enrich import intervals
 from pipeline.enrich.intervals import Interval
+from pipeline.enrich.time_meanings import Seen
 from pipeline.enrich.time_rules import CLOCK, CONTEXT_RULES, RULES, Needs, Rule
-from pipeline.enrich.time_words import direction
+from pipeline.enrich.time_words import direction, speaks_of_time
 from pipeline.events import Article, Precision, TimeExpression
 
 # Weekdays are those of the newsroom: 23:30 UTC is the next day in Paris.
@@ -26,7 +27,7 @@ _SINCE = re.compile(r"\bdepuis (?:au moins |l['’]|le |la |les )?$", re.IGNOREC
 _BEFORE = re.compile(rf"\b(?:avant|d['’]ici)(?: à)? {_ARTICLE}$", re.IGNORECASE)
 _UNTIL = re.compile(r"\bjusqu(?:['’]à la |['’]à l['’]|['’]à |['’]au |['’]en )$", re.IGNORECASE)
 # A clock time belongs to a day named at most this many code points before it.
-_CLOCK_REACH = 30
+_CLOCK_REACH = 16
 _PREPOSITION_REACH = 30
 
 
@@ -82,6 +83,8 @@ def read_times(sentence: str, anchor: Anchor | None, context: date | None = None
 
     `context` is the day last spoken of before it, which `la veille` or `dans la soirée` refer to.
     """
+    if not speaks_of_time(sentence):
+        return []
     found = _longest(_standing(sentence, anchor))
     found = _longest([*found, *_leaning(sentence, found, context)])
     widened = [_widened(sentence, each, anchor) for each in found]
@@ -98,9 +101,7 @@ def _longest(candidates: Iterable[_Found]) -> list[_Found]:
 
 
 def _last_day(found: Sequence[_Found], *, before: int, otherwise: date | None) -> date | None:
-    days = [
-        each.interval.start for each in found if each.interval.granularity == "day" and each.end <= before
-    ]
+    days = [each.interval.start for each in found if each.interval.granularity == "day" and each.end <= before]
     return days[-1] if days else otherwise
 
 
@@ -125,7 +126,7 @@ def _resolved(sentence: str, rule: Rule, match: re.Match[str], day: date) -> Ite
     way = direction(sentence, match.start(), match.end())
     # ValueError: a day the calendar lacks, or a range that runs backwards. Then nothing was said of time.
     with suppress(ValueError, OverflowError):
-        yield _Found(match.start(), match.end(), rule.resolve(match, day, way))
+        yield _Found(match.start(), match.end(), rule.resolve(Seen(match, day, way)))
 
 
 def _widened(sentence: str, found: _Found, anchor: Anchor | None) -> _Found:

@@ -1,0 +1,67 @@
+"""The words of an actor tell its country and sectors."""
+
+from datetime import date
+
+import pytest
+
+from pipeline.enrich.actors import Role, known_actor, participant, role_in
+from pipeline.enrich.plover import ontology
+from pipeline.enrich.tables import rows
+from pipeline.ports import Span
+from tests.unit.enrich.examples import article
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "sectors"),
+    [
+        ("ministre ukrainien de la Défense", "UKR", ("GOV", "MIL")),
+        ("secrétaire américain à la Défense", "USA", ("GOV", "MIL")),
+        ("armée israélienne", "ISR", ("MIL",)),
+        ("soldats français", "FRA", ("MIL",)),
+        ("police", None, ("COP",)),
+        ("président de la République tchèque", "CZE", ("GOV",)),
+        ("députés polonais", "POL", ("LEG",)),
+        ("parquet de Paris", None, ("JUD",)),
+        ("ancien président brésilien", "BRA", ("ELI",)),
+        ("ex-ministre", None, ("ELI",)),
+        ("syndicats", None, ("LAB",)),
+        ("président directeur général", None, ("BUS",)),
+        ("Européens", "EUR", ()),
+        ("il", None, ()),
+    ],
+)
+def test_role_in_the_words(text: str, country: str | None, sectors: tuple[str, ...]) -> None:
+    assert role_in(text) == Role(country, sectors)
+
+
+def test_a_capital_that_acts_is_its_government() -> None:
+    read = article("Kiev réclame des chars.")
+    who = participant(read, Span(0, 4), [], {})
+    assert (who.text, who.country) == ("Kiev", "UKR")
+
+
+def test_an_office_is_held_on_its_days_only() -> None:
+    during, after = (
+        known_actor("Jens Stoltenberg", date(2023, 4, 21)),
+        known_actor("Jens Stoltenberg", date(2024, 12, 1)),
+    )
+    assert during is not None
+    assert during.role == Role("IGO", ("MIL",))
+    assert after is not None
+    assert after.role == Role(None)
+
+
+def test_two_terms_of_office_are_told_apart() -> None:
+    terms = [known_actor("Donald Tusk", date(year, 6, 1)) for year in (2017, 2024)]
+    assert [term.role.country if term else None for term in terms] == ["EUR", "POL"]
+
+
+def test_the_tables_use_only_codes_plover_has() -> None:
+    facts = ontology()
+    for _, _, type_, country, sectors, _, _ in rows("actors.tsv", 7):
+        assert type_ in ("PER", "ORG")
+        assert set(sectors.split()) <= set(facts.sectors)
+        assert len(country) == 3
+    for _, sectors, country in rows("sectors.tsv", 3):
+        assert set(sectors.split()) <= set(facts.sectors)
+        assert len(country) in (0, 3)

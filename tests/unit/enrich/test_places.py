@@ -1,0 +1,85 @@
+"""A name in the news is the place a reader takes it for, or none."""
+
+import pytest
+
+from pipeline.enrich.places import capital_of, resolve
+
+
+@pytest.mark.parametrize(
+    ("name", "country", "geonames_id"),
+    [
+        ("France", "FRA", 3017382),
+        ("Etats-Unis", "USA", 6252001),
+        ("l'Allemagne", "DEU", 2921044),
+        ("Birmanie", "MMR", 1327865),
+        ("RDC", "COD", 203312),
+    ],
+)
+def test_a_country_is_a_country_before_it_is_a_village(name: str, country: str, geonames_id: int) -> None:
+    place = resolve(name)
+    assert place is not None
+    assert (place.kind, place.country, place.geonames_id) == ("country", country, geonames_id)
+
+
+@pytest.mark.parametrize(
+    ("name", "country", "geonames_id"),
+    [
+        ("Kiev", "UKR", 703448),
+        ("Bakhmout", "UKR", 713174),
+        ("Pékin", "CHN", 1816670),
+        ("La Haye", "NLD", 2747373),
+        ("Gaza", "PSE", 281133),
+        ("Washington", "USA", 4140963),
+        ("Notre-Dame-des-Landes", "FRA", 2990039),
+    ],
+)
+def test_a_french_name_finds_its_town_with_coordinates(name: str, country: str, geonames_id: int) -> None:
+    place = resolve(name)
+    assert place is not None
+    assert (place.kind, place.country, place.geonames_id) == ("town", country, geonames_id)
+    assert place.lat is not None
+    assert place.lon is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "country"),
+    [("Cisjordanie", "PSE"), ("Donbass", "UKR"), ("Ramstein", "DEU"), ("Drôme", "FRA"), ("Outre-mer", "FRA")],
+)
+def test_territories_and_sites_the_gazetteer_lacks_have_their_country(name: str, country: str) -> None:
+    place = resolve(name)
+    assert place is not None
+    assert (place.kind, place.country) == ("region", country)
+
+
+def test_an_area_named_for_a_town_has_its_country_but_not_its_point() -> None:
+    place = resolve("oblast de Donetsk")
+    assert place is not None
+    assert (place.kind, place.country, place.geonames_id, place.lat) == ("region", "UKR", None, None)
+
+
+def test_the_countries_an_article_speaks_of_decide_between_namesakes() -> None:
+    at_home, abroad = resolve("Valence"), resolve("Valence", mentioned=frozenset({"ESP"}))
+    assert at_home is not None
+    assert abroad is not None
+    assert (at_home.country, abroad.country) == ("FRA", "ESP")
+
+
+@pytest.mark.parametrize("name", ["Bardarach", "Quelque part", "maison", ""])
+def test_what_is_no_known_place_stays_unresolved(name: str) -> None:
+    assert resolve(name) is None
+
+
+def test_a_planet_or_a_point_of_the_compass_is_no_town() -> None:
+    for name in ("Jupiter", "Mars", "Est", "Occident"):
+        place = resolve(name)
+        assert place is not None
+        assert (place.kind, place.country, place.lat) == ("region", None, None)
+
+
+def test_a_seat_of_government_names_its_country() -> None:
+    assert [capital_of(name) for name in ("Kiev", "l'Élysée", "Maison-Blanche", "Lyon")] == [
+        "UKR",
+        "FRA",
+        "USA",
+        None,
+    ]
