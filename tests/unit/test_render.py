@@ -10,8 +10,8 @@ from rich.console import Console
 
 from pipeline.enrich import read_article
 from pipeline.events import EnrichedArticle
-from pipeline.page import html_page
-from pipeline.render import headline, json_line, tables
+from pipeline.render import html_page, json_line, tables
+from pipeline.render.words import headline
 from tests.unit.enrich.examples import NOW, article, model
 
 MODEL = model(

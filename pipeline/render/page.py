@@ -9,7 +9,7 @@ from html import escape
 from typing import NamedTuple
 
 from pipeline.events import EnrichedArticle, NewsEvent, Sentence
-from pipeline.render import QUAD_CLASSES, headline, mention_counts, names, when, where
+from pipeline.render.words import QUAD_CLASSES, headline, mention_counts, names, when, where
 
 _TYPE_NAMES = {
     "PER": "person",
