@@ -72,6 +72,11 @@ def known_actor(name: str, day: date | None) -> KnownActor | None:
     return terms[0]._replace(role=Role(only))
 
 
+def names_of(name: str) -> frozenset[str]:
+    """Return the keys of all names that the table has for a well-known actor."""
+    return _names_by_actor().get(name, frozenset())
+
+
 def participant(
     article: Article, span: Span, mentions: Sequence[Mention], entities: Mapping[str, Entity]
 ) -> Participant:
@@ -125,6 +130,15 @@ def _country_of_words(text: str) -> str | None:
 
 def _is_body(term: KnownActor) -> bool:
     return term.role.country in {"IGO", "UNO", "EUR", "NGO", "ISM", "IMG", "MNC"}
+
+
+@cache
+def _names_by_actor() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for alias, terms in _known_actors().items():
+        for term in terms:
+            found.setdefault(term.name, set()).add(alias)
+    return {name: frozenset(aliases) for name, aliases in found.items()}
 
 
 @cache

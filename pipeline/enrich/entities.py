@@ -7,13 +7,13 @@ to the one named last before it.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from pipeline.enrich.actors import KnownActor, Role, known_actor, role_in
+from pipeline.enrich.actors import KnownActor, Role, known_actor, names_of, role_in
 from pipeline.enrich.gazetteer import key
 from pipeline.enrich.places import KnownPlace, country_named, resolve
 from pipeline.events import Article, Entity, Mention
@@ -63,12 +63,13 @@ def _countries_mentioned(mentions: Sequence[Mention]) -> frozenset[str]:
 
 def _referents(article: Article, mentions: Sequence[Mention], places: dict[str, KnownPlace | None]) -> list[_Referent]:
     full_names = _full_names(mentions)
+    bodies = {_key(each, places): _body_names(each) for each in mentions if each.type == "ORG"}
     found: dict[tuple[str, str], _Referent] = {}
     for at, mention in enumerate(mentions):
         if mention.type not in REFERRING:
             continue
         person = mention.type == "PER"
-        own = ("PER", _full_name_of(mention, full_names)) if person else _key(mention, places)
+        own = ("PER", _full_name_of(mention, full_names)) if person else _body_of(mention, bodies, places)
         before = mentions[at - 1] if at else None
         if before is not None and before.type == mention.type == "ORG" and _is_acronym(article, before, mention):
             # `Agence internationale de l'énergie atomique (AIEA)`: the acronym means that body from here on.
@@ -83,6 +84,23 @@ def _key(mention: Mention, places: dict[str, KnownPlace | None]) -> tuple[str, s
         return "PLACE", str(place.geonames_id)
     known = known_actor(mention.text, None)
     return "NAME", key(known.name if known and known.type != "PER" else mention.text)
+
+
+def _body_names(mention: Mention) -> frozenset[str]:
+    known = known_actor(mention.text, None)
+    return names_of(known.name) if known and known.type == "ORG" else frozenset({key(mention.text)})
+
+
+def _body_of(
+    mention: Mention, bodies: Mapping[tuple[str, str], frozenset[str]], places: dict[str, KnownPlace | None]
+) -> tuple[str, str]:
+    """Return the key of a body or place; `l'Alliance` is the Alliance atlantique named, if only one fits."""
+    short = key(mention.text)
+    if mention.type == "ORG" and " " not in short and known_actor(mention.text, None) is None:
+        fits = [own for own, names in bodies.items() if any(name.startswith(f"{short} ") for name in names)]
+        if len(fits) == 1:
+            return fits[0]
+    return _key(mention, places)
 
 
 def _is_acronym(article: Article, name: Mention, mention: Mention) -> bool:

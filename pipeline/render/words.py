@@ -13,11 +13,12 @@ QUAD_CLASSES = {
 
 
 def headline(enriched: EnrichedArticle) -> str:
-    """Return the title, or the first words of an article that has none."""
+    """Return the title, or the first words of the body of an article that has none."""
     article = enriched.article
     if article.title:
         return article.title
-    first = article.text[: article.sentences[0].end] if article.sentences else article.text
+    spans = sorted(article.sentences, key=lambda each: (each.kind != "body", each.start))
+    first = article.text[spans[0].start : spans[0].end] if spans else article.text
     return first if len(first) <= 80 else f"{first[:79].rstrip()}…"
 
 

@@ -62,6 +62,20 @@ def test_an_acronym_in_brackets_means_the_body_before_it() -> None:
     assert len(entities) == 1
 
 
+def test_the_first_word_of_a_body_s_name_means_it_where_only_one_begins_so() -> None:
+    found = _names(
+        "L'Otan se réunit. L'Alliance attend. L'Union des pêcheurs et l'Union des maires disent non à l'Union.",
+        {"Otan": "ORG", "Alliance": "ORG", "Union des pêcheurs": "ORG", "Union des maires": "ORG", "Union": "ORG"},
+    )
+    assert found == [
+        ("Otan", "Otan"),
+        ("Alliance", "Otan"),
+        ("Union des pêcheurs", "Union des pêcheurs"),
+        ("Union des maires", "Union des maires"),
+        ("Union", "Union"),
+    ]
+
+
 def test_two_names_of_one_town_are_one_entity() -> None:
     mentions, entities = _linked("De Kiev à Kyiv.", {"Kiev": "LOC", "Kyiv": "LOC"})
     assert len({each.entity_id for each in mentions}) == 1
