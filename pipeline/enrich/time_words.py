@@ -62,16 +62,17 @@ _FUTURE = re.compile(
     r"\b(?:[a-zéèêçîïô']+(?:era|ira|dra|vra|rra|ttra|îtra)|(?!front|affront)[a-zéèêçîïô']+ront"
     r"|(?:va|vont|doit|doivent|devrait|devraient|pourrait|pourraient) "
     r"(?:\w+ )?(?:être |se |s['’]|y |en )?\w+(?:er|ir|re)"
-    r"|prévue?s?|attendue?s?|à venir|convoquée?s?|annonce|annoncent|appell?e(?:r|nt|z)?|appelée?s? à"
+    r"|prévue?s?|attendue?s?|programmée?s?|fixée?s? (?:à|au)|rendez-vous"
+    r"|à venir|convoquée?s?|annonce|annoncent|appell?e(?:r|nt|z)?|appelée?s? à"
     r"|devai(?:t|ent)|prévoi(?:t|ent)|veut|veulent|compte)\b"
 )
 _PAST = re.compile(
-    r"\b(?:a|ont|avait|avaient|est|sont|était|étaient|s['’]est|se sont|s['’]était|s['’]étaient|été) (?:\w+ )?"
-    r"\w+(?:é|ée|és|ées|i|ie|is|it|u|us|ue|ues|ert|erts|nt)\b"
+    r"\b(?:a|ont|avait|avaient|est|sont|était|étaient|s['’]est|se sont|s['’]était|s['’]étaient|été) "
+    rf"(?:(?!{WEEKDAY})\w+ )?(?!{WEEKDAY})\w+(?:é|ée|és|ées|i|ie|is|it|u|us|ue|ues|ert|erts|nt)\b"
 )
 _TOWARDS = re.compile(
-    r"\b(?:avant|d['’]ici|jusqu['’](?:à|au|en|aux)|pour)(?: à)?"
-    r"(?: au| en| le| la| les| l['’]| fin| mi-| début)*\s?"
+    r"\b(?:avant|d['’]ici|jusqu['’](?:à|au|en|aux)|pour|à compter|à partir)(?: à)?"
+    r"(?: au| en| de| du| le| la| les| l['’]| fin| mi-| début)*\s?"
     r"(?:\w+ (?:ou|et) (?:l['’]|le |la )?)?$",
     re.IGNORECASE,
 )
