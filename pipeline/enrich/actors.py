@@ -23,6 +23,14 @@ _COUNTRY_IN_TEXT = re.compile(
 _FORMER = re.compile(r"(?:\bex[- ]|\bancien(?:ne)?s? )", re.IGNORECASE)
 
 
+# What stands before a name and makes the actor somebody else.
+_OF = re.compile(r"(?:\b(?:de|du|des|à|au|aux|en|dans|sur|contre)(?: la| l['’]| les)?|\b[dl]['’])\s?$")
+_OTHERS = re.compile(
+    r"(?:allié|soutien|partenaire|voisin|ennemi|adversaire|opposant|rival|créancier)e?s? (?:de|du|des|d['’]|à)\b|anti-",
+    re.IGNORECASE,
+)
+
+
 class Role(NamedTuple):
     """What an actor is; both empty when nothing tells."""
 
@@ -80,40 +88,51 @@ def names_of(name: str) -> frozenset[str]:
 def participant(
     article: Article, span: Span, mentions: Sequence[Mention], entities: Mapping[str, Entity]
 ) -> Participant:
-    """Return an actor or recipient with what its own words, or the entity named in it, tell of it."""
+    """Return an actor or recipient with what its own words, or the entity named in it, tell of it.
+
+    `porte-parole de l'Otan` has the Otan's country and sectors but is not the Otan; `alliés de l'Ukraine` are
+    not Ukraine at all.
+    """
     text = article.text[span.start : span.end]
-    entity = _named_in(span, mentions, entities)
-    own = role_in(text)
+    mention = _named_in(span, mentions)
+    entity = entities[mention.entity_id or ""] if mention else None
+    itself = entity if mention and _is_head(article, span, mention) else None
+    lent = entity if itself or not _OTHERS.match(text) else None
+    role = _role_of(text, lent)
+    return Participant(
+        start=span.start,
+        end=span.end,
+        text=text,
+        entity_id=itself.entity_id if itself else None,
+        name=itself.name if itself else None,
+        country=role.country,
+        sectors=role.sectors,
+    )
+
+
+def _role_of(text: str, entity: Entity | None) -> Role:
+    own = Role() if _OTHERS.match(text) else role_in(text)
     seat = capital_of(text)
     if entity is not None and entity.type == "LOC":
         # A country or capital that acts is its government; `Bruxelles`, the European Union's.
         state = country_named(text)
         is_state = state is not None or seat is not None
         country = own.country or seat or (state.country if state else entity.country)
-        sectors = own.sectors or (("GOV",) if is_state else ())
-    else:
-        country = own.country or (entity.country if entity else None) or seat
-        sectors = own.sectors or (entity.sectors if entity else ())
-    return Participant(
-        start=span.start,
-        end=span.end,
-        text=text,
-        entity_id=entity.entity_id if entity else None,
-        name=entity.name if entity else None,
-        country=country,
-        sectors=sectors,
-    )
+        return Role(country, own.sectors or (("GOV",) if is_state else ()))
+    country = own.country or (entity.country if entity else None) or seat
+    return Role(country, own.sectors or (entity.sectors if entity else ()))
 
 
-def _named_in(span: Span, mentions: Sequence[Mention], entities: Mapping[str, Entity]) -> Entity | None:
-    """Return the entity a participant is: a person in it before an organisation, that before a place."""
-    inside = [
-        entities[each.entity_id]
-        for each in mentions
-        if each.entity_id is not None and each.start < span.end and span.start < each.end
-    ]
+def _named_in(span: Span, mentions: Sequence[Mention]) -> Mention | None:
+    """Return the name a participant holds: a person's before an organisation's, that before a place's."""
+    inside = (each for each in mentions if each.entity_id and each.start < span.end and span.start < each.end)
     order = {"PER": 0, "ORG": 1, "LOC": 2}
-    return min(inside, key=lambda entity: order.get(entity.type, 3), default=None)
+    return min(inside, key=lambda each: order.get(each.type, 3), default=None)
+
+
+def _is_head(article: Article, span: Span, mention: Mention) -> bool:
+    """Tell whether the participant is what is named, and not somebody or something of it."""
+    return mention.type == "PER" or _OF.search(article.text, span.start, max(span.start, mention.start)) is None
 
 
 def _country_of_words(text: str) -> str | None:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from pipeline.enrich.actors import KnownActor, Role, known_actor, names_of, role_in
 from pipeline.enrich.gazetteer import key
-from pipeline.enrich.places import KnownPlace, country_named, resolve
+from pipeline.enrich.places import KnownPlace, capital_of, country_named, resolve
 from pipeline.events import Article, Entity, Mention
 from pipeline.identity import event_id
 
@@ -42,6 +42,7 @@ class _Referent(NamedTuple):
 
 def link(article: Article, mentions: Sequence[Mention], day: date | None) -> tuple[list[Mention], dict[str, Entity]]:
     """Return the mentions with their `entity_id`, and the entities by id, in order of first mention."""
+    mentions = [_body_not_place(each) for each in mentions]
     countries = _countries_mentioned(mentions)
     places = {m.text: resolve(m.text, mentioned=countries) for m in mentions if m.type == "LOC"}
     referents = _referents(article, mentions, places)
@@ -54,6 +55,12 @@ def link(article: Article, mentions: Sequence[Mention], day: date | None) -> tup
         for at in referent.mentions:
             linked[at] = replace(mentions[at], entity_id=entity.entity_id)
     return linked, entities
+
+
+def _body_not_place(mention: Mention) -> Mention:
+    """Return the mention as of an organisation where the model took a well-known one, such as Otan, for a place."""
+    known = known_actor(mention.text, None) if mention.type == "LOC" else None
+    return replace(mention, type="ORG") if known and known.type == "ORG" else mention
 
 
 def _countries_mentioned(mentions: Sequence[Mention]) -> frozenset[str]:
@@ -155,7 +162,7 @@ def _entity(
         entity_id=event_id("entity", article.article_id, *referent.key),
         type=type_,
         name=known.name if known else name,
-        country=role.country or (at_place.country if at_place else None),
+        country=role.country or (at_place.country if at_place else capital_of(name) if type_ == "LOC" else None),
         sectors=role.sectors,
         geonames_id=at_place.geonames_id if at_place else None,
         lat=at_place.lat if at_place else None,

@@ -5,10 +5,13 @@ from datetime import date
 import pytest
 
 from pipeline.enrich.actors import Role, known_actor, participant, role_in
+from pipeline.enrich.entities import link
+from pipeline.enrich.mentions import find_mentions
 from pipeline.enrich.plover import ontology
 from pipeline.enrich.tables import rows
+from pipeline.events import Participant
 from pipeline.ports import Span
-from tests.unit.enrich.examples import article
+from tests.unit.enrich.examples import article, model
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,29 @@ def test_a_capital_that_acts_is_its_government() -> None:
     read = article("Kiev réclame des chars.")
     who = participant(read, Span(0, 4), [], {})
     assert (who.text, who.country) == ("Kiev", "UKR")
+
+
+def _whole(text: str, name: str, type_: str) -> Participant:
+    """Return the participant that `text` is, in an article where the model found `name` in it."""
+    read = article(text)
+    readings = model({name: type_}).read([text])
+    mentions, entities = link(read, find_mentions(read, readings), date(2023, 4, 21))
+    return participant(read, Span(0, len(text)), mentions, entities)
+
+
+def test_somebody_of_a_body_has_its_country_but_is_not_it() -> None:
+    spokesman = _whole("porte-parole de l'Otan", "Otan", "ORG")
+    assert (spokesman.entity_id, spokesman.country, spokesman.sectors) == (None, "IGO", ("MIL",))
+
+
+def test_the_allies_of_a_country_are_not_that_country() -> None:
+    allies = _whole("alliés de l'Ukraine", "Ukraine", "LOC")
+    assert (allies.entity_id, allies.country) == (None, None)
+
+
+def test_a_person_with_a_title_is_the_person() -> None:
+    head = _whole("patron de l'Otan, Jens Stoltenberg", "Jens Stoltenberg", "PER")
+    assert (head.name, head.country) == ("Jens Stoltenberg", "IGO")
 
 
 def test_an_office_is_held_on_its_days_only() -> None:

@@ -53,6 +53,13 @@ def test_a_body_is_one_in_every_spelling() -> None:
     assert (un.name, un.country) == ("ONU", "UNO")
 
 
+def test_a_well_known_body_is_no_place_whatever_the_model_says() -> None:
+    mentions, entities = _linked("L'Otan attend.", {"Otan": "LOC"})
+    [otan] = entities.values()
+    assert (otan.type, otan.country, otan.geonames_id) == ("ORG", "IGO", None)
+    assert [each.type for each in mentions] == ["ORG"]
+
+
 def test_an_acronym_in_brackets_means_the_body_before_it() -> None:
     mentions, entities = _linked(
         "La Ligue des pêcheurs bretons (LPB) proteste. La LPB défile.",
