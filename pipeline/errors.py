@@ -35,7 +35,14 @@ class DepecheError(Exception):
 
 
 class RetryLater(DepecheError):
-    """Something outside (broker, store, site, model) failed; the same call may succeed later."""
+    """Something outside (broker, store, site, model) failed; the same call may succeed later.
+
+    `after_seconds` is how long a site asked not to be asked again, if it did.
+    """
+
+    def __init__(self, message: str = "", *, after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds
 
 
 class Fenced(RetryLater):

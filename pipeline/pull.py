@@ -50,7 +50,7 @@ def pull_source(
 ) -> SourceReport:
     """Pull one source into the log and report it. Raises `RetryLater` only when the log itself is down."""
     began = clock.monotonic()
-    counts = {"items": 0, "withdrawn": 0, "rejected": 0}
+    counts = {"items": 0, "withdrawn": 0, "rejected": 0, "missed": 0}
     hauls = pull(source, state)
     error: str | None = None
     while True:
@@ -65,6 +65,7 @@ def pull_source(
             break
         writer.write([*(_item(source, item, clock) for item in haul.items), _message(SOURCE_STATE, haul.state, clock)])
         state = haul.state
+        counts["missed"] += haul.missed
         for item in haul.items:
             counts[_kind(item)] += 1
     return SourceReport(

@@ -5,13 +5,14 @@ from datetime import datetime
 
 import msgspec
 
+from pipeline.errors import RetryLater
 from pipeline.events import SourceState
-from pipeline.fetch.catalogue import Source
-from pipeline.fetch.haul import Context, Haul, Item, Spoiled, hauls
+from pipeline.fetch.catalogue import Source, read_catalogue
+from pipeline.fetch.haul import Context, Haul, Item, Kind, Spoiled, hauls, still_waiting
 from pipeline.fetch.sources import KINDS
 from pipeline.ports import Fetcher, ObjectStore
 
-__all__ = ["KINDS", "Haul", "Item", "Source", "SourceReport", "Spoiled", "pull"]
+__all__ = ["KINDS", "Haul", "Item", "Kind", "Source", "SourceReport", "Spoiled", "pull", "read_catalogue"]
 
 
 class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +23,8 @@ class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
     items: int
     withdrawn: int
     rejected: int
+    missed: int = 0
+    """Pages that could not be had and are tried again by the next pull."""
     seconds: float
     error: str | None = None
 
@@ -37,9 +40,13 @@ def pull(
 ) -> Iterator[Haul]:
     """Yield what is new or changed since `state`, in hauls of bounded size, each with the cursor after it.
 
-    With a `window` the cursor is not asked: everything published in [start, end), or without a date, is read
-    again; the step behind recognises what it knows. Raises `RetryLater` when the source cannot be reached.
+    A pull that is cut off between two hauls is resumed by the next one from the last committed cursor. With a
+    `window` the cursor is not asked and not moved: everything published in [start, end), or without a date, is
+    read again, and the step behind recognises what it knows. Raises `RetryLater` when the source cannot be
+    reached, or asked in an earlier run to be left alone for longer.
     """
+    if until := still_waiting(state, now):
+        raise RetryLater(f"{source.name} asked not to be asked before {until}")
     context = Context(fetcher, files, now, window)
     cursor = state.cursor if state else {}
-    return hauls(source, state, KINDS[source.kind](source, cursor, context), now)
+    yield from hauls(source, state, KINDS[source.kind].steps(source, cursor, context), context)

@@ -1,14 +1,11 @@
-"""The kinds of source: one small file each. A new kind is a new file and a line here."""
+"""The kinds of source: one file each, found by its name. A new kind is a new file with a `KIND` in it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 
-from pipeline.events import SourceState
-from pipeline.fetch.catalogue import Source
-from pipeline.fetch.haul import Context, Step
-from pipeline.fetch.sources import feed, jsonl, text
+from pipeline.fetch.haul import Kind
 
-Kind = Callable[[Source, Mapping[str, str], Context], Iterator[Step]]
-
-KINDS: Mapping[str, Kind] = {"text": text.steps, "jsonl": jsonl.steps, "feed": feed.steps}
-
-__all__ = ["KINDS", "Kind", "SourceState"]
+KINDS: Mapping[str, Kind] = {
+    module.name: import_module(f"{__name__}.{module.name}").KIND for module in iter_modules(__path__)
+}

@@ -1,200 +1,214 @@
 """RSS and Atom over HTTP, and the pages they link to.
 
-A feed that has not changed is not read (ETag, Last-Modified), nor is a page; an entry whose fields changed
-has its page read again. What leaves the feed's window leaves the cursor, so that it stays small.
+Everything is asked for conditionally (ETag, Last-Modified): the feed, and each page it shows, so that an
+article revised or withdrawn under the same entry is seen as well. What leaves the feed leaves the cursor.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
-from urllib.parse import urljoin
 
-import feedparser
 import msgspec
 
 from pipeline.errors import Flaw, RetryLater
 from pipeline.events import RawArticle, Withdrawn
 from pipeline.fetch.catalogue import Source
-from pipeline.fetch.haul import Context, Spoiled, Step, forgotten, spoiled_body
+from pipeline.fetch.feed_xml import Entry, FeedPage, charset_of, read_feed
+from pipeline.fetch.haul import Context, Item, Kind, Spoiled, Step, forgotten, spoiled_body, waiting
 from pipeline.fetch.page import canonical_of
 from pipeline.identity import article_id
 from pipeline.ports import Response
 
 _FEED_KEY = "feed"
-# A document type is how XML bombs and outside entities come in; no feed needs one.
-_DOCTYPE = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)\b(?!\s+html)", re.IGNORECASE)
-_OK, _NOT_MODIFIED, _GONE = 200, 304, 410
+_ENTRY = "entry "
+_PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
+_REFUSED, _OK, _NOT_MODIFIED, _GONE = 0, 200, 304, 410
 
 
-class _Mark(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is remembered of a feed or of one entry."""
+class _FeedNote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is remembered of the feed itself."""
 
+    sha256: str = ""
     etag: str | None = None
-    modified: str | None = None
-    entry: str = ""
-    """Hash of the entry's own fields."""
-    article_id: str = ""
+    last_modified: str | None = None
 
 
-class _Entry(NamedTuple):
-    key: str
-    link: str
-    title: str | None
-    authors: tuple[str, ...]
-    published_at: datetime | None
-    mark: str
+class _EntryNote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is remembered of an entry: as the feed showed it, and how its page was found."""
+
+    entry: Entry
+    etag: str | None = None
+    last_modified: str | None = None
+    article_id: str | None = None
+    pending: bool = False
+    """The page could not be had, or was not asked for yet."""
+    closed: bool = False
+    """Withdrawn or forbidden: not asked for again until the entry changes."""
+
+
+class _Walk:
+    """One pull of one feed: what it knows, and how many pages it may still ask for."""
+
+    def __init__(self, source: Source, cursor: Mapping[str, str], context: Context) -> None:
+        self.source = source
+        self.context = context
+        self.left = source.max_items
+        self.known = {
+            key.removeprefix(_ENTRY): msgspec.json.decode(note, type=_EntryNote)
+            for key, note in cursor.items()
+            if key.startswith(_ENTRY)
+        }
+        note = cursor.get(_FEED_KEY)
+        fresh = context.window is not None or note is None
+        self.feed = _FeedNote() if fresh else msgspec.json.decode(note or "", type=_FeedNote)
 
 
 def steps(source: Source, cursor: Mapping[str, str], context: Context) -> Iterator[Step]:
-    """Yield the articles of new and changed entries. Raises `RetryLater` when the feed cannot be had."""
-    known = _read_mark(cursor.get(_FEED_KEY))
-    if context.window is not None:
-        known = _Mark()
-    response = context.fetcher.get(source.url or "", etag=known.etag, last_modified=known.modified)
-    if response.status == _NOT_MODIFIED:
+    """Yield the articles of new and changed pages. Raises `RetryLater` when the feed cannot be had."""
+    walk = _Walk(source, cursor, context)
+    response = context.fetcher.get(source.url or "", etag=walk.feed.etag, last_modified=walk.feed.last_modified)
+    if response.status not in (_OK, _NOT_MODIFIED):
+        said = response.headers.get("x-error", f"answered {response.status}")
+        raise RetryLater(f"{source.url}: {said}")
+    digest = hashlib.sha256(response.body).hexdigest()
+    if response.status == _NOT_MODIFIED or digest == walk.feed.sha256:
+        for note in walk.known.values():
+            yield from _visit(walk, note.entry)
         return
-    if response.status != _OK:
-        raise RetryLater(f"{source.url} answered {response.status} {response.headers.get('x-error', '')}".strip())
-    seen = {_FEED_KEY}
-    missed = False
-    for page in _pages(source, context, response):
-        if isinstance(page, Spoiled):
-            yield Step(page, page.position, None)
-            continue
-        for entry in page:
-            seen.add(entry.key)
-            step = _entry_step(source, entry, _read_mark(cursor.get(entry.key)), context)
-            missed = missed or (step is not None and step.remember is None)
-            if step is not None:
-                yield step
-    yield from forgotten(list(cursor), seen)
-    # Remembered only when every page was had: else the feed must be read again although it did not change.
-    if not missed:
-        yield Step(None, _FEED_KEY, _write_mark(_marked(response)))
+    kept = {_FEED_KEY}
+    whole = True
+    for page in _pages(walk, response):
+        whole = whole and page.whole
+        yield from (Step(spoiled) for spoiled in page.spoiled)
+        for entry in page.entries:
+            if _ENTRY + entry.key not in kept:
+                kept.add(_ENTRY + entry.key)
+                yield from _visit(walk, entry)
+    if whole:
+        yield from forgotten(cursor, kept)
+    tag, modified = _validators(response)
+    yield Step(notes={_FEED_KEY: _text(_FeedNote(digest, tag, modified))})
 
 
-def _pages(source: Source, context: Context, response: Response) -> Iterator[list[_Entry] | Spoiled]:
-    """Yield the entries of the feed and of the pages behind it, and what of them could not be read."""
-    for _ in range(source.pages):
-        flaw, parsed = _parse(response)
-        if flaw is not None:
-            yield Spoiled(flaw, response.url, response.body, len(response.body))
-        if parsed is None:
+def _pages(walk: _Walk, response: Response) -> Iterator[FeedPage]:
+    """Yield the feed's documents, following `rel=next` so far as the source allows."""
+    asked = {response.url}
+    for number in range(1, walk.source.pages + 1):
+        page = read_feed(response)
+        yield page
+        if page.following is None or page.following in asked or number == walk.source.pages:
             return
-        yield [entry for raw in parsed.entries if (entry := _entry(raw, response.url))]
-        following = [link.get("href") for link in parsed.feed.get("links", ()) if link.get("rel") == "next"]
-        if not following or not following[0]:
-            return
-        response = context.fetcher.get(urljoin(response.url, following[0]))
+        asked.add(page.following)
+        try:
+            response = walk.context.fetcher.get(page.following)
+        except RetryLater:
+            response = Response(_REFUSED, page.following, {}, b"")
         if response.status != _OK:
+            yield FeedPage((), whole=False)
             return
 
 
-def _parse(response: Response) -> tuple[Flaw | None, Any]:
-    """Return what is wrong with the feed, and what could be read of it all the same."""
-    if response.truncated:
-        return Flaw("oversize", f"the feed passes {len(response.body)} bytes"), None
-    if _DOCTYPE.search(response.body):
-        return Flaw("hostile_xml", "the feed declares a document type or entities"), None
-    # No content type is given: the XML declaration must beat a bare text/xml (RFC 3023 would not let it).
-    parsed = feedparser.parse(response.body, sanitize_html=False)
-    if parsed.bozo and not isinstance(parsed.bozo_exception, feedparser.CharacterEncodingOverride):
-        flaw = Flaw("malformed_xml", f"the feed is no well-formed XML: {parsed.bozo_exception}")
-        return flaw, parsed if parsed.entries else None
-    return None, parsed
+def _visit(walk: _Walk, entry: Entry) -> Iterator[Step]:
+    """Yield what one entry gives: an article, a withdrawal, a page that cannot be one, or only notes."""
+    if not walk.context.wants(entry.published_at):
+        return
+    note = walk.known.get(entry.key)
+    if walk.context.window is None and note is not None and _settled(note, entry):
+        return
+    note = msgspec.structs.replace(note, entry=entry) if note else _EntryNote(entry)
+    if walk.left <= 0:
+        yield Step(notes=_noted(note, pending=True))
+        return
+    walk.left -= 1
+    conditional = walk.context.window is None
+    try:
+        response = walk.context.fetcher.get(
+            entry.link,
+            etag=note.etag if conditional else None,
+            last_modified=note.last_modified if conditional else None,
+        )
+    except RetryLater as failure:
+        if failure.after_seconds is not None:
+            walk.left = 0  # the site asked for silence: the other pages wait for the next pull
+        yield Step(None, _noted(note, pending=True) | waiting(failure, walk.context.now), missed=1)
+        return
+    yield _answered(walk, note, response)
 
 
-def _entry(raw: Any, base: str) -> _Entry | None:
-    link = raw.get("link")
-    if not link:
-        return None
-    moment = raw.get("published_parsed") or raw.get("updated_parsed")
-    fields = [raw.get(name, "") for name in ("id", "link", "title", "updated", "published", "summary")]
-    authors = tuple(a["name"] for a in raw.get("authors", ()) if a.get("name"))
-    return _Entry(
-        key=str(raw.get("id") or link),
-        link=urljoin(base, link),
-        title=raw.get("title") or None,
-        authors=authors,
-        published_at=datetime(*moment[:6], tzinfo=UTC) if moment else None,
-        mark=hashlib.sha256("\x1f".join(map(str, fields)).encode()).hexdigest()[:16],
+def _settled(note: _EntryNote, entry: Entry) -> bool:
+    """Tell whether nothing can be new: the entry is as it was, and its page cannot be asked conditionally."""
+    same = note.entry.mark == entry.mark and not note.pending
+    return same and (note.closed or (note.etag is None and note.last_modified is None))
+
+
+def _answered(walk: _Walk, note: _EntryNote, response: Response) -> Step:
+    if response.status == _OK:
+        return _read(walk, note, response)
+    if response.status == _NOT_MODIFIED:
+        return Step(notes=_noted(note, pending=False))
+    if response.status == _GONE:
+        gone = None if note.article_id is None else _withdrawn(walk, note, note.article_id)
+        return Step(gone, _noted(note, closed=True, pending=False, etag=None, last_modified=None))
+    if response.status == _REFUSED:
+        flaw = Flaw("forbidden", f"not fetched: {response.headers.get('x-error', 'our own rules forbid it')}")
+        return Step(Spoiled(flaw, note.entry.link, b"", 0, note.article_id), _noted(note, closed=True, pending=False))
+    return Step(None, _noted(note, pending=True), missed=1)
+
+
+def _withdrawn(walk: _Walk, note: _EntryNote, own: str) -> Withdrawn:
+    return Withdrawn(
+        article_id=own,
+        revision=0,
+        source=walk.source.name,
+        url=note.entry.link,
+        reason="410 Gone",
+        fetched_at=walk.context.now,
     )
 
 
-def _entry_step(source: Source, entry: _Entry, known: _Mark, context: Context) -> Step | None:
-    """Return what one entry gives; None when there is nothing new to say about it."""
-    if not context.wants(entry.published_at):
-        return None
-    fresh = known.entry == entry.mark and context.window is None
-    if fresh and not (known.etag or known.modified):
-        return None
-    try:
-        response = context.fetcher.get(
-            entry.link,
-            etag=known.etag if context.window is None else None,
-            last_modified=known.modified if context.window is None else None,
-        )
-    except RetryLater:
-        return Step(None, entry.key, None)
-    if response.status == _NOT_MODIFIED:
-        return Step(None, entry.key, _write_mark(msgspec.structs.replace(known, entry=entry.mark)))
-    if response.status == _GONE and known.article_id:
-        gone = Withdrawn(
-            article_id=known.article_id,
-            revision=0,
-            source=source.name,
-            url=entry.link,
-            reason="410 Gone",
-            fetched_at=context.now,
-        )
-        return Step(gone, entry.key, _write_mark(_Mark(entry=entry.mark)))
-    if response.status == 0:
-        reason = response.headers.get("x-error", "our own rules")
-        return Step(
-            Spoiled(Flaw("forbidden", f"not fetched: {reason}"), entry.link, b"", 0),
-            entry.key,
-            _write_mark(_Mark(entry=entry.mark)),
-        )
-    if response.status != _OK:
-        return Step(None, entry.key, None)
-    return _page_step(source, entry, response, context)
-
-
-def _page_step(source: Source, entry: _Entry, response: Response, context: Context) -> Step:
-    media_type, _, rest = response.headers.get("content-type", "text/html").partition(";")
-    charset = re.search(r"charset\s*=\s*[\"']?([\w-]+)", rest)
+def _read(walk: _Walk, note: _EntryNote, response: Response) -> Step:
     url = canonical_of(response.body, response.url)
     own = article_id(url=url)
-    mark = _write_mark(msgspec.structs.replace(_marked(response), entry=entry.mark, article_id=own))
-    size = len(response.body) + 1 if response.truncated else None
-    if bad := spoiled_body(response.body, response.url, size=size, article_id=own):
-        return Step(bad, entry.key, mark)
-    raw = RawArticle(
+    tag, modified = _validators(response)
+    notes = _noted(note, etag=tag, last_modified=modified, article_id=own, pending=False, closed=False)
+    size = None
+    if response.truncated:
+        size = max(len(response.body) + 1, int(response.headers.get("content-length", "0")))
+    bad = spoiled_body(response.body, response.url, size=size, article_id=own)
+    return Step(bad or _article(walk, note.entry, response, url), notes)
+
+
+def _article(walk: _Walk, entry: Entry, response: Response, url: str) -> Item:
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower() or _PAGE_TYPES[0]
+    own = article_id(url=url)
+    if media_type not in _PAGE_TYPES:
+        flaw = Flaw("not_an_article", f"the entry links to {media_type}, no page")
+        return Spoiled(flaw, response.url, response.body, len(response.body), own)
+    return RawArticle(
         article_id=own,
-        source=source.name,
+        source=walk.source.name,
         url=url,
         position=response.url,
         body=response.body,
-        media_type=media_type.strip() or "text/html",
-        charset=charset[1] if charset else None,
+        media_type=media_type,
+        charset=charset_of(response),
         title=entry.title,
         authors=entry.authors,
         published_at=entry.published_at,
         published_precision="instant" if entry.published_at else None,
-        fetched_at=context.now,
+        fetched_at=walk.context.now,
     )
-    return Step(raw, entry.key, mark)
 
 
-def _marked(response: Response) -> _Mark:
-    return _Mark(etag=response.headers.get("etag"), modified=response.headers.get("last-modified"))
+def _validators(response: Response) -> tuple[str | None, str | None]:
+    return response.headers.get("etag"), response.headers.get("last-modified")
 
 
-def _read_mark(text: str | None) -> _Mark:
-    return msgspec.json.decode(text, type=_Mark) if text else _Mark()
+def _noted(note: _EntryNote, **changes: str | bool | None) -> dict[str, str]:
+    return {_ENTRY + note.entry.key: _text(msgspec.structs.replace(note, **changes))}
 
 
-def _write_mark(mark: _Mark) -> str:
-    return msgspec.json.encode(mark).decode()
+def _text(note: msgspec.Struct) -> str:
+    return msgspec.json.encode(note).decode()
+
+
+KIND = Kind(needs="url", steps=steps)
