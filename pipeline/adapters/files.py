@@ -25,7 +25,10 @@ class DirectoryStore:
             raise ValueError(f"{key!r} leads out of {self._root}")
         return path
 
-    def create(self, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> bool:
+    def _inside(self, path: Path) -> bool:
+        return path.resolve().is_relative_to(self._root)
+
+    def create(self, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> bool:  # noqa: ARG002
         """See `ObjectStore.create`."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +60,7 @@ class DirectoryStore:
     def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
         """See `ObjectStore.list`."""
         folder = self._path(prefix.rpartition("/")[0] or ".")
-        found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+        found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".") and self._inside(p))
         infos = [self._info(path) for path in found]
         for info in sorted(infos):
             if info.key.startswith(prefix) and info.key > after:
@@ -65,6 +68,6 @@ class DirectoryStore:
 
     def _info(self, path: Path) -> ObjectInfo:
         stat = path.stat()
-        mark = hashlib.md5(f"{stat.st_size}:{stat.st_mtime_ns}".encode()).hexdigest()  # noqa: S324 - a mark, no secret
+        mark = hashlib.md5(f"{stat.st_size}:{stat.st_mtime_ns}".encode()).hexdigest()
         key = path.relative_to(self._root).as_posix()
         return ObjectInfo(key, stat.st_size, mark, datetime.fromtimestamp(stat.st_mtime, tz=UTC))

@@ -14,7 +14,7 @@ from defusedxml.ElementTree import fromstring
 
 from pipeline.errors import Flaw
 from pipeline.events import Instant
-from pipeline.fetch.haul import Spoiled, spoiled_body
+from pipeline.fetch.haul import Spoiled, spoiled_body, true_size
 from pipeline.ports import Response
 
 _DECLARATION = re.compile(rb"""^\s*<\?xml\b[^>]*?(?:\bencoding\s*=\s*["']([\w.:-]+)["'])?[^>]*\?>""")
@@ -52,8 +52,7 @@ def charset_of(response: Response) -> str | None:
 def read_feed(response: Response) -> FeedPage:
     """Return the entries in the feed's order, and what could not be read. Never raises on any bytes."""
     body = response.body
-    size = max(len(body) + 1, int(response.headers.get("content-length", "0"))) if response.truncated else None
-    if bad := spoiled_body(body, response.url, size=size):
+    if bad := spoiled_body(body, response.url, size=true_size(response)):
         return FeedPage((), (bad,), whole=False)
     xml = _as_utf8(body, charset_of(response))
     flaw = _flaw(xml)

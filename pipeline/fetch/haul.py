@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from pipeline.errors import Flaw, RetryLater
 from pipeline.events import RawArticle, SourceState, Withdrawn
 from pipeline.fetch.catalogue import Source
-from pipeline.ports import Fetcher, ObjectStore
+from pipeline.ports import Fetcher, ObjectStore, Response
 
 MAX_BODY_BYTES = 10 * 2**20
 KEPT_BYTES = 2**20
@@ -143,6 +143,14 @@ def spoiled_body(
     if not body.strip(b" \t\r\n\f\v\0"):
         return Spoiled(Flaw("empty", "there are no bytes but blanks"), position, body, whole, article_id)
     return None
+
+
+def true_size(response: Response) -> int:
+    """Return the size of the whole body, as well as it is known when the body was cut at a limit."""
+    told = response.headers.get("content-length", "")
+    if not response.truncated:
+        return len(response.body)
+    return max(MAX_BODY_BYTES + 1, len(response.body) + 1, int(told) if told.isdecimal() else 0)
 
 
 def forgotten(cursor: Mapping[str, str], kept: set[str]) -> Iterator[Step]:

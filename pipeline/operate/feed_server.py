@@ -1,13 +1,15 @@
 """`python -m pipeline.operate.feed_server`: serve the demo feed on loopback, as a news site would.
 
-A page's address depends on the port, so `{origin}` in a file stands for it. ETag and 304 come from the
-content, `robots.txt` is one of the files.
+Files are sent as they lie there, with ETag and Last-Modified; `robots.txt` is one of them.
 """
 
 import argparse
 import hashlib
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 _TYPES = {
@@ -16,12 +18,17 @@ _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
 }
-# Pages that lie about their charset, as real ones do: stored in CP1252, declared as UTF-8.
-_STORED_AS = {".cp1252": "cp1252"}
+
+
+class _File(NamedTuple):
+    body: bytes
+    media_type: str
+    etag: str
+    modified_at: datetime
 
 
 class FeedServer(ThreadingHTTPServer):
-    """Serves the files below `root` on 127.0.0.1."""
+    """Serves the files below `root` on 127.0.0.1; port 0 takes a free one."""
 
     daemon_threads = True
 
@@ -34,16 +41,18 @@ class FeedServer(ThreadingHTTPServer):
         """Return the address it answers at."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def content(self, path: str) -> tuple[bytes, str] | None:
-        """Return body and type of a path, or None where there is no such file."""
+    def find(self, path: str) -> _File | None:
+        """Return the file of a path, or None where there is none below the root."""
         file = (self.root / unquote(path).lstrip("/")).resolve()
         if not file.is_relative_to(self.root) or not file.is_file():
             return None
-        stored = next((name for mark, name in _STORED_AS.items() if mark in file.suffixes), "utf-8")
-        body = file.read_bytes().replace(b"{origin}", self.origin.encode())
-        if stored != "utf-8":
-            body = body.decode("utf-8").encode(stored)
-        return body, _TYPES.get(file.suffix, "application/octet-stream")
+        body = file.read_bytes()
+        return _File(
+            body,
+            _TYPES.get(file.suffix, "application/octet-stream"),
+            f'"{hashlib.sha256(body).hexdigest()[:16]}"',
+            datetime.fromtimestamp(int(file.stat().st_mtime), tz=UTC),
+        )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,23 +60,35 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        found = self.server.content(urlsplit(self.path).path)
-        if found is None:
-            self._send(404, b"", "text/plain", None)
+        file = self.server.find(urlsplit(self.path).path)
+        if file is None:
+            self._send(404, b"", {})
             return
-        body, media_type = found
-        etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-        if self.headers.get("If-None-Match") == etag:
-            self._send(304, b"", media_type, etag)
+        headers = {
+            "Content-Type": file.media_type,
+            "ETag": file.etag,
+            "Last-Modified": format_datetime(file.modified_at, usegmt=True),
+        }
+        if self._has(file):
+            self._send(304, b"", headers)
         else:
-            self._send(200, body, media_type, etag)
+            self._send(200, file.body, headers)
 
-    def _send(self, status: int, body: bytes, media_type: str, etag: str | None) -> None:
+    def _has(self, file: _File) -> bool:
+        """Tell whether the client has this very file; an ETag, where given, decides alone (RFC 9110, 13.2.2)."""
+        etags, since = self.headers.get("If-None-Match"), self.headers.get("If-Modified-Since")
+        if etags is not None:
+            return file.etag in (each.strip() for each in etags.split(","))
+        try:
+            return since is not None and file.modified_at <= parsedate_to_datetime(since)
+        except (ValueError, TypeError):
+            return False
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", media_type)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
-        if etag:
-            self.send_header("ETag", etag)
         self.end_headers()
         self.wfile.write(body)
 

@@ -13,7 +13,7 @@ from pipeline.errors import Flaw, RetryLater
 from pipeline.events import RawArticle, Withdrawn
 from pipeline.fetch.catalogue import Source
 from pipeline.fetch.feed_xml import Entry, FeedPage, charset_of, read_feed
-from pipeline.fetch.haul import Context, Item, Kind, Spoiled, Step, forgotten, spoiled_body, waiting
+from pipeline.fetch.haul import Context, Item, Kind, Spoiled, Step, forgotten, spoiled_body, true_size, waiting
 from pipeline.fetch.page import canonical_of
 from pipeline.identity import article_id
 from pipeline.ports import Response
@@ -127,8 +127,6 @@ def _visit(walk: _Walk, entry: Entry) -> Iterator[Step]:
             last_modified=note.last_modified if conditional else None,
         )
     except RetryLater as failure:
-        if failure.after_seconds is not None:
-            walk.left = 0  # the site asked for silence: the other pages wait for the next pull
         yield Step(None, _noted(note, pending=True) | waiting(failure, walk.context.now), missed=1)
         return
     yield _answered(walk, note, response)
@@ -170,10 +168,7 @@ def _read(walk: _Walk, note: _EntryNote, response: Response) -> Step:
     own = article_id(url=url)
     tag, modified = _validators(response)
     notes = _noted(note, etag=tag, last_modified=modified, article_id=own, pending=False, closed=False)
-    size = None
-    if response.truncated:
-        size = max(len(response.body) + 1, int(response.headers.get("content-length", "0")))
-    bad = spoiled_body(response.body, response.url, size=size, article_id=own)
+    bad = spoiled_body(response.body, response.url, size=true_size(response), article_id=own)
     return Step(bad or _article(walk, note.entry, response, url), notes)
 
 
