@@ -98,9 +98,7 @@ class KafkaWriter:
         self._transactional_id = transactional_id
         self._producer: Any = None
 
-    def write(
-        self, messages: Sequence[Message], offsets: Mapping[Any, Any] | None = None, member: Any = None
-    ) -> None:
+    def write(self, messages: Sequence[Message], offsets: Mapping[Any, Any] | None = None, member: Any = None) -> None:
         """Commit the messages, and the offsets of `member`'s group with them. Raises `RetryLater`, `Fenced`."""
         with _foreign_errors("writing", self._bootstrap):
             try:
@@ -288,7 +286,8 @@ class KafkaBrowser:
                 reader.assign([tp])
                 reader.seek(tp, start)
                 while reader.position(tp) < end:
-                    for raw in reader.poll(timeout_ms=1000).get(tp, ()):
+                    # Where only transaction markers are left, a poll finds nothing and waits in vain: keep it short.
+                    for raw in reader.poll(timeout_ms=100).get(tp, ()):
                         if raw.offset >= end:
                             return
                         yield _record(raw)

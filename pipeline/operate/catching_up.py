@@ -6,7 +6,7 @@ So a step has passed an end when no committed record lies between its position a
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -21,6 +21,7 @@ _POLL_SECONDS = 0.5
 _PARTITION = re.compile(r"(?P<topic>.+)\[(?P<number>\d+)\]")
 _STREAMING = tuple(each for each in STEPS if each.reads in FACTS and each.writes in FACTS)
 
+T = TypeVar("T")
 Ends = Mapping[Partition, int]
 Positions = Callable[[Iterable[Partition]], Mapping[Partition, int]]
 """What gives the positions (next offset to read) of some partitions; one left out has none yet."""
@@ -59,15 +60,16 @@ def wait_until_archived(
 
     `archived` gives the end of a partition's last segment. The end of each next topic is taken once, when
     the step before has passed: what comes later is another night's. Asking again with the same arguments is
-    always right. Raises `RetryLater` after `timeout` seconds, naming the step that lags and by how much.
+    always right. Raises `RetryLater` after `timeout` seconds, naming the step that lags and by how much, or
+    what of broker and store did not answer; one that comes back before is only waited for.
     """
     wait = _Wait(browser, clock, timeout)
     fetched = reached = from_json(ends)
     for each in _STREAMING:
         wait.until_passed(each.name, reached, _group_positions(browser, each.name, each.reads))
-        reached = progress.ends(browser, each.writes)
+        reached = wait.ends(each.writes)
     for topic in ARCHIVED:
-        reached = reached | progress.ends(browser, topic)
+        reached = reached | wait.ends(topic)
     reached |= fetched
     wait.until_passed("archive", reached, lambda partitions: {p: archived(p) for p in partitions})
     return {"passed_after_seconds": wait.passed_after, "archived": as_json(reached)}
@@ -89,12 +91,30 @@ class _Wait:
         """Return when `step` has passed `ends`. Raises `RetryLater` at the deadline, saying what is left."""
         log.info("waiting", step=step, ends=as_json(ends))
         left = dict(ends)
-        while left := self._still_ahead(left, positions):
-            if self._clock.monotonic() - self._started >= self._timeout:
+        while left := self._answer(lambda: self._still_ahead(left, positions)):
+            if self._is_late():
                 raise RetryLater(self._lag(step, left, positions))
             self._clock.sleep(_POLL_SECONDS)
         self.passed_after[step] = round(self._clock.monotonic() - self._started, 1)
         log.info("passed", step=step, seconds=self.passed_after[step])
+
+    def ends(self, topic: str) -> dict[Partition, int]:
+        """Return where the topic ends now."""
+        return self._answer(lambda: progress.ends(self._browser, topic))
+
+    def _answer(self, ask: Callable[[], T]) -> T:
+        # A broker that restarts, or makes its group coordinator on the first question, costs no new try.
+        while True:
+            try:
+                return ask()
+            except RetryLater as error:
+                if self._is_late():
+                    raise
+                log.info("no answer yet", reason=str(error))
+                self._clock.sleep(_POLL_SECONDS)
+
+    def _is_late(self) -> bool:
+        return self._clock.monotonic() - self._started >= self._timeout
 
     def _still_ahead(self, ends: Ends, positions: Positions) -> dict[Partition, int]:
         at = positions(ends)

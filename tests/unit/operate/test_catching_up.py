@@ -21,6 +21,7 @@ class Line(MemoryClock):
         self.browser = MemoryBrowser(self.broker)
         self.chain_ends: dict[Partition, int] = {}
         self._stuck = stuck
+        self.back_at = 0.0
 
     def fetch(self, *keys: str) -> None:
         for number, key in enumerate(keys):
@@ -28,6 +29,7 @@ class Line(MemoryClock):
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
+        self.broker.down = self.monotonic() < self.back_at
         steps: list[Callable[[], bool]] = [self._archive, self._enrich, self._normalise]
         any(step() for step in steps)
 
@@ -133,10 +135,14 @@ def test_a_step_that_stands_still_is_named_with_what_it_has_left(stuck: str, top
     assert line.monotonic() >= 30
 
 
-def test_a_broker_that_is_down_is_tried_again_later() -> None:
+def test_a_broker_that_comes_back_in_time_costs_nothing_and_one_that_does_not_is_named() -> None:
     line = Line()
     line.fetch("a")
     ends = fetched_ends(line.browser)
-    line.broker.down = True
-    with pytest.raises(RetryLater, match="broker is down"):
+    line.broker.down, line.back_at = True, 5.0
+    assert line.wait(ends)["archived"][f"{ENRICHED}[0]"] == 1
+    assert line.monotonic() >= 5
+
+    line.broker.down, line.back_at = True, 1000.0
+    with pytest.raises(RetryLater, match="the broker is down"):
         line.wait(ends)
