@@ -151,6 +151,11 @@ class Archive:
         self.log.close()
 
     @property
+    def positions(self) -> Mapping[Partition, int]:
+        """Where each owned partition's chain ends."""
+        return dict(self._next)
+
+    @property
     def buffered(self) -> int:
         """How many records wait for their segment."""
         return sum(len(buffer.records) for buffer in self._buffers.values())

@@ -7,6 +7,7 @@ A manifest's key holds no day, so two writers at the same offset always meet at 
 their clocks say. Data files have names nobody else uses; one that no manifest names is garbage.
 """
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -85,3 +86,14 @@ def manifests(store: ObjectStore, topic: str) -> Iterator[tuple[str, Manifest]]:
             yield info.key, read_manifest(store.get(info.key))
         except DepecheError as error:
             raise DepecheError(f"{info.key}: {error}") from error
+
+def checked(file: TableFile, store: ObjectStore) -> bytes:
+    """Return the bytes of a file if they are those its manifest committed. Raises `DepecheError`."""
+    try:
+        data = store.get(file.key)
+    except KeyError as error:
+        raise DepecheError(f"{file.key} is missing, though a manifest names it; run `depeche verify`") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != file.sha256:
+        raise DepecheError(f"{file.key} has SHA-256 {found}, its manifest says {file.sha256}; run `depeche verify`")
+    return data

@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(10 * 2**20, ge=1, description="a body larger than this is turned down")
 
     user_agent: str = Field("depeche/0.1 (+https://github.com/depeche-news/depeche)", description="who fetches")
+    fetch_delay: float = Field(1.0, ge=0, description="seconds between two requests to one host, at least")
+    allow_private: bool = Field(False, description="whether sources may lie in private networks")
     fetch_timeout: float = Field(20.0, gt=0, description="for one request, in all")
     feed_port: int = Field(8090, description="port of the demo feed")
     feed_url: str = Field(

@@ -65,6 +65,14 @@ class Airflow:
         """Let go of the connection."""
         self._http.close()
 
+    def health(self) -> str:
+        """Return which parts of Airflow are well. Raises `RetryLater` naming those that are not (yet)."""
+        parts = self._checked(self._send("GET", "/api/v2/monitor/health"), "health")
+        sick = [name for name in ("metadatabase", "scheduler", "dag_processor") if parts[name]["status"] != "healthy"]
+        if sick:
+            raise RetryLater(f"Airflow at {self._url}: {', '.join(sick)} not healthy yet")
+        return f"api-server, scheduler and dag-processor are well at {self._url}"
+
     def trigger(self, dag: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run of `dag` and return its id.
 

@@ -4,15 +4,14 @@ The manifests say which files there are; a glob over the data folders would coun
 warehouse has loaded it remembers itself, in the transaction that loads it.
 """
 
-import hashlib
 import io
 from collections.abc import Callable
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import DepecheError
-from pipeline.manifest import Manifest, TableFile, manifests
+from pipeline.manifest import Manifest, checked, manifests
 from pipeline.ports import ObjectStore, Warehouse
 
 TABLES = ("articles", "mentions", "entities", "times", "events")
@@ -52,19 +51,5 @@ def load(
     return LoadReport(segments=segments, **rows)
 
 
-def _table(store: ObjectStore, manifest: Manifest, name: str) -> "pq.Table":
-    file = manifest.tables[name]
-    data = checked(file, store)
-    return pq.read_table(io.BytesIO(data))
-
-
-def checked(file: TableFile, store: ObjectStore) -> bytes:
-    """Return the bytes of a file if they are those its manifest committed. Raises `DepecheError`."""
-    try:
-        data = store.get(file.key)
-    except KeyError as error:
-        raise DepecheError(f"{file.key} is missing, though a manifest names it; run `depeche verify`") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != file.sha256:
-        raise DepecheError(f"{file.key} has SHA-256 {found}, its manifest says {file.sha256}; run `depeche verify`")
-    return data
+def _table(store: ObjectStore, manifest: Manifest, name: str) -> pa.Table:
+    return pq.read_table(io.BytesIO(checked(manifest.tables[name], store)))

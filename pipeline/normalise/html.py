@@ -109,7 +109,8 @@ def _not_an_article(tree: Any, data: list[dict[str, Any]]) -> Flaw | None:
 def _link_share(tree: Any) -> float:
     whole = len(" ".join(tree.xpath("//body//text()[not(parent::script or parent::style)]")).split())
     linked = len(" ".join(tree.xpath("//body//a//text()")).split())
-    return linked / whole if whole else 0.0
+    # A page with next to no text is no section front: it is turned down for having no text.
+    return linked / whole if whole > _TEASER_CHARACTERS else 0.0
 
 
 def _body(page: str, tree: Any, data: list[dict[str, Any]]) -> list[str]:
