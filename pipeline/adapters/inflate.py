@@ -33,9 +33,10 @@ def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         waiting = chunk
         while waiting:
-            if unpacker.eof:  # a gzip body may have several members (RFC 1952, 2.2), or padding behind them
-                if not waiting.startswith(b"\x1f\x8b"):
-                    return
+            if unpacker.eof:  # a gzip body may have several members (RFC 1952, 2.2), and zeros behind them
+                waiting = waiting.lstrip(b"\0")
+                if not waiting:
+                    break
                 unpacker = zlib.decompressobj(_GZIP)
             began = True
             try:
