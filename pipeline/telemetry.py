@@ -24,4 +24,4 @@ def configure(*, verbose: bool = False) -> None:
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     # kafka-python reports every reconnection of a broker that restarts; the line reports what follows from it.
-    logging.getLogger("kafka").setLevel(logging.ERROR)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
