@@ -25,7 +25,7 @@ from pipeline.adapters.kafka import KafkaBrowser, KafkaLog, KafkaWriter, create_
 from pipeline.adapters.s3 import S3Store
 from pipeline.adapters.supervisor import local_secrets
 from pipeline.archive import Archive, chain_end
-from pipeline.errors import Misconfigured
+from pipeline.errors import Misconfigured, RetryLater
 from pipeline.fetch import KINDS, Source, SourceReport, Spoiled, pull, read_catalogue
 from pipeline.load import load
 from pipeline.operate import catching_up, nightly
@@ -40,6 +40,10 @@ log = structlog.get_logger(__name__)
 
 _ENRICH_BATCH = 20
 """Articles of one transaction: reading one takes some tenths of a second, and latency is a promise too."""
+
+
+_WAREHOUSE_PATIENCE_S = 20.0
+"""A night's own load and that of the DAG `load_warehouse` follow each other within a second."""
 
 
 def settings() -> Settings:
@@ -99,6 +103,22 @@ def prepare(s: Settings) -> list[str]:
         partitions=s.kafka_partitions,
         replication=s.kafka_replication,
     )
+
+
+@contextmanager
+def warehouse(s: Settings, *, read_only: bool = False) -> Iterator[DuckDbWarehouse]:
+    """Yield the tables. DuckDB lets one writer have the file: a short turn of another is waited for."""
+    waiting, deadline = SystemClock(), SystemClock().monotonic() + _WAREHOUSE_PATIENCE_S
+    while True:
+        try:
+            opened = DuckDbWarehouse(s.warehouse_path, read_only=read_only)
+            break
+        except RetryLater:
+            if waiting.monotonic() >= deadline:
+                raise
+            waiting.sleep(0.2)
+    with closing(opened):
+        yield opened
 
 
 @contextmanager
@@ -299,8 +319,8 @@ def wait_until_archived(ends: Mapping[str, int], timeout_seconds: float) -> dict
 def load_warehouse() -> dict[str, Any]:
     """Load every closed segment that is not in the warehouse yet, and return what was added."""
     s = settings()
-    with closing(DuckDbWarehouse(s.warehouse_path)) as warehouse:
-        report = load(store(s), warehouse, topic=flow.ENRICHED, progress=lambda key: log.info("loaded", segment=key))
+    with warehouse(s) as tables:
+        report = load(store(s), tables, topic=flow.ENRICHED, progress=lambda key: log.info("loaded", segment=key))
     return dict(msgspec.to_builtins(report))
 
 
@@ -375,7 +395,7 @@ def verdict(say: Callable[[str], None]) -> Any:
         looking = stack.enter_context(browser(s))
         tables = None
         if s.warehouse_path.exists():
-            tables = stack.enter_context(closing(DuckDbWarehouse(s.warehouse_path, read_only=True)))
+            tables = stack.enter_context(warehouse(s, read_only=True))
         return verify(store(s), looking, tables, progress=say)
 
 
@@ -397,8 +417,8 @@ def retry_rejected(event_id: str) -> str:
 
 def query(sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
     """Return what the warehouse answers."""
-    with closing(DuckDbWarehouse(settings().warehouse_path, read_only=True)) as warehouse:
-        return warehouse.query(sql)
+    with warehouse(settings(), read_only=True) as tables:
+        return tables.query(sql)
 
 
 def diagnosis() -> list[Any]:
