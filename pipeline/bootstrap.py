@@ -41,7 +41,6 @@ log = structlog.get_logger(__name__)
 _ENRICH_BATCH = 20
 """Articles of one transaction: reading one takes some tenths of a second, and latency is a promise too."""
 
-
 _WAREHOUSE_PATIENCE_S = 20.0
 """A night's own load and that of the DAG `load_warehouse` follow each other within a second."""
 
