@@ -17,10 +17,10 @@ from pipeline.events import Instant
 from pipeline.fetch.haul import Spoiled, spoiled_body, true_size
 from pipeline.ports import Response
 
-_DECLARATION = re.compile(rb"""^\s*<\?xml\b[^>]*?(?:\bencoding\s*=\s*["']([\w.:-]+)["'])?[^>]*\?>""")
+_DECLARATION = re.compile(rb"""^\s*<\?xml\b[^>]*\?>""")
+_ENCODING = re.compile(rb"""\bencoding\s*=\s*["']([\w.:-]+)["']""")
 _HEADER_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _END = re.compile(rb"</(?:[\w-]+:)?(?:rss|feed|RDF)\s*>", re.IGNORECASE)
-_MAIL_AND_NAME = re.compile(r"^\S+@\S+\s+\((.+)\)$")  # RSS 2.0's `author`
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -84,7 +84,8 @@ def _as_utf8(body: bytes, header: str | None) -> bytes:
         return _DECLARATION.sub(b"", body.decode("utf-16", errors="replace").encode())
     body = body.removeprefix(b"\xef\xbb\xbf")
     declaration = _DECLARATION.match(body)
-    declared = declaration[1].decode() if declaration and declaration[1] else header
+    encoding = _ENCODING.search(declaration[0]) if declaration else None
+    declared = encoding[1].decode("ascii", "replace") if encoding else header
     bare = body[declaration.end() :] if declaration else body
     for charset in ("utf-8", declared, "cp1252"):
         try:
@@ -141,7 +142,7 @@ def _entry(raw: Any, key: str, link: str) -> Entry:
         key=key,
         link=link,
         title=raw.get("title") or None,
-        authors=tuple(_MAIL_AND_NAME.sub(r"\1", name) for name in names if name),
+        authors=tuple(name for name in names if name),
         published_at=_instant(raw.get("published_parsed") or raw.get("updated_parsed")),
         mark=hashlib.sha256("\x1f".join(fields).encode("utf-8", "replace")).hexdigest()[:16],
     )
