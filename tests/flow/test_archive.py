@@ -1,0 +1,173 @@
+"""Log to store: one chain of segments per partition, through crashes, zombies and rebalances."""
+
+import io
+from collections.abc import Mapping
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import flow
+from pipeline.adapters.memory_store import MemoryStore
+from pipeline.archive import Archive
+from pipeline.manifest import manifests
+from pipeline.ports import Partition
+from tests.flow.world import World, drain
+
+TOPIC = flow.FETCHED
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class CrashingStore(MemoryStore):
+    """Dies at its `at`-th create, before it took effect or just after."""
+
+    def __init__(self, inner: MemoryStore, at: int, *, after: bool) -> None:
+        super().__init__()
+        self.objects = inner.objects
+        self._left, self._after = at, after
+
+    def create(self, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> bool:
+        self._left -= 1
+        if self._left == 0 and not self._after:
+            raise Crash
+        stored = super().create(key, data, metadata)
+        if self._left == 0:
+            raise Crash
+        return stored
+
+
+def archived(world: World) -> list[tuple[int, int]]:
+    """Return (partition, offset) of every record in the segments, after checking the chains."""
+    found = []
+    ends: dict[int, int] = {}
+    for _, manifest in manifests(world.store, TOPIC):
+        assert manifest.start == ends.get(manifest.partition, 0), "the chain has a gap or an overlap"
+        ends[manifest.partition] = manifest.end
+        table = pq.read_table(io.BytesIO(world.store.get(manifest.tables["records"].key)))
+        assert table.num_rows == manifest.records
+        found += [(manifest.partition, offset) for offset in table["log_offset"].to_pylist()]
+    return found
+
+
+def written(world: World) -> list[tuple[int, int]]:
+    return [(r.partition, r.offset) for r in world.records(TOPIC)]
+
+
+def full(count: int = 30) -> World:
+    world = World()
+    world.publish([world.raw(n) for n in range(count)])
+    return world
+
+
+def test_every_record_is_in_exactly_one_segment() -> None:
+    world = full()
+    drain(world.archive(topics=[TOPIC]))
+    assert sorted(archived(world)) == sorted(written(world))
+
+
+def test_a_record_can_be_written_again_exactly_as_it_was() -> None:
+    world = full(1)
+    drain(world.archive(topics=[TOPIC]))
+    (_, manifest), *_ = manifests(world.store, TOPIC)
+    (row,) = pq.read_table(io.BytesIO(world.store.get(manifest.tables["records"].key))).to_pylist()
+    (record,) = world.records(TOPIC)
+    headers = tuple((h["name"], h["value"]) for h in row["headers"])
+    assert (row["key"], headers, row["value"]) == (record.key, record.headers, record.value)
+    assert row["timestamp"] == record.timestamp
+
+
+def test_a_segment_closes_by_size_and_by_clock() -> None:
+    world = full()
+    worker = world.archive(topics=[TOPIC], segment_bytes=1, segment_seconds=1e9)
+    worker.work(worker.log.poll(0.5, 100))
+    assert worker.buffered == 0
+    world.publish([world.raw(n) for n in range(30, 33)])
+    patient = world.archive(topics=[TOPIC], instance="b", segment_seconds=2.0)
+    worker.finish()
+    patient.work(patient.log.poll(0.5, 100))
+    assert patient.buffered == 3
+    world.clock.sleep(3)
+    patient.work([])
+    assert patient.buffered == 0
+    assert sorted(archived(world)) == sorted(written(world))
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 5, 6])
+def test_a_crash_at_any_write_loses_and_doubles_nothing(at: int, after: bool) -> None:
+    world = full()
+    dying = world.archive(topics=[TOPIC], store=CrashingStore(world.store, at, after=after))
+    with pytest.raises(Crash):
+        drain(dying)
+    world.broker.leave(flow.group("archive"), dying.log)  # type: ignore[arg-type]  # its session ends
+    drain(world.archive(topics=[TOPIC], instance="b"))
+    assert sorted(archived(world)) == sorted(written(world))
+
+
+def test_a_zombie_with_the_same_start_loses_the_race_and_goes_on_at_the_winners_end() -> None:
+    world = full(12)
+    zombie = world.archive(topics=[TOPIC])
+    zombie.work(zombie.log.poll(0.5, 6))
+    world.broker.leave(flow.group("archive"), zombie.log)  # type: ignore[arg-type]  # it does not know it yet
+    winner = world.archive(topics=[TOPIC], instance="b")
+    drain(winner)
+    world.clock.sleep(10)
+    zombie.work([])
+    assert zombie.counts["lost_races"] > 0
+    assert zombie.counts["segments"] == 0
+    assert sorted(archived(world)) == sorted(written(world))
+
+
+def test_a_revoked_partition_is_flushed_and_the_next_owner_goes_on_behind_it() -> None:
+    world = full()
+    one = world.archive(topics=[TOPIC])
+    one.work(one.log.poll(0.5, 100))
+    assert one.buffered == 30
+    two = world.archive(topics=[TOPIC], instance="b")
+    assert one.buffered < 30
+    for worker in (one, two):
+        drain(worker)
+    assert sorted(archived(world)) == sorted(written(world))
+
+
+def test_a_lost_partition_is_dropped_and_not_written() -> None:
+    world = full()
+    worker = world.archive(topics=[TOPIC])
+    worker.work(worker.log.poll(0.5, 100))
+    worker.lost(world.broker.partitions(TOPIC))
+    worker.work([])
+    assert worker.buffered == 0
+    assert not world.store.objects
+
+
+def test_a_store_that_is_down_at_a_revocation_leaves_the_records_to_the_next_owner() -> None:
+    world = full()
+    one = world.archive(topics=[TOPIC])
+    one.work(one.log.poll(0.5, 100))
+    world.store.down = True
+    one.revoked(world.broker.partitions(TOPIC))
+    world.store.down = False
+    world.broker.leave(flow.group("archive"), one.log)  # type: ignore[arg-type]
+    drain(world.archive(topics=[TOPIC], instance="b"))
+    assert sorted(archived(world)) == sorted(written(world))
+
+
+def test_rewinding_reads_again_what_was_not_stored() -> None:
+    world = full()
+    worker = world.archive(topics=[TOPIC])
+    worker.work(worker.log.poll(0.5, 100))
+    worker.rewind()
+    drain(worker)
+    assert sorted(archived(world)) == sorted(written(world))
+
+
+def test_the_position_comes_from_the_store_not_from_the_group() -> None:
+    world = full()
+    drain(world.archive(topics=[TOPIC]))
+    world.broker.positions(flow.group("archive")).clear()
+    again: Archive = world.archive(topics=[TOPIC], instance="b")
+    again.work(again.log.poll(0.5, 100))
+    assert again.buffered == 0
+    assert all(again.positions[p] > 0 for p in again.positions if isinstance(p, Partition))

@@ -1,0 +1,203 @@
+"""Log to log: each committed input has exactly one outcome, whatever happens on the way."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from pipeline import flow
+from pipeline.adapters.memory import MemoryClock, MemoryLog
+from pipeline.errors import Fenced, RetryLater
+from pipeline.events import Article, Rejected, Withdrawn
+from pipeline.ports import Message, Partition
+from pipeline.worker import run
+from tests.flow.world import World, causes, drain
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class CrashingLog(MemoryLog):
+    """Dies at its `when`-th commit: before it took effect, or just after."""
+
+    when = 1
+    after = False
+
+    def commit(self, messages: Sequence[Message], positions: Mapping[Partition, int]) -> None:
+        type(self).when -= 1
+        if type(self).when == 0 and not self.after:
+            raise Crash
+        super().commit(messages, positions)
+        if type(self).when == 0:
+            raise Crash
+
+
+def fetched_ids(world: World) -> set[str]:
+    return {event.envelope.id for event in world.events(flow.FETCHED)}
+
+
+def outcomes(world: World) -> Mapping[str, int]:
+    return causes([*world.events(flow.NORMALISED), *world.events(flow.rejected(flow.FETCHED))])
+
+
+def test_each_input_has_one_outcome_in_the_next_topic() -> None:
+    world = World()
+    world.publish([world.raw(n) for n in range(25)])
+    drain(world.transform("normalise"))
+    assert outcomes(world) == dict.fromkeys(fetched_ids(world), 1)
+    assert len(world.records(flow.NORMALISED)) == 25
+
+
+def test_an_outcome_keeps_correlation_and_names_its_cause() -> None:
+    world = World()
+    world.publish([world.raw(1)])
+    drain(world.transform("normalise"))
+    drain(world.transform("enrich"))
+    fetched, normalised, enriched = (world.events(topic)[0].envelope for topic in flow.FACTS)
+    assert normalised.causationid == fetched.id
+    assert enriched.causationid == normalised.id
+    assert fetched.correlationid == normalised.correlationid == enriched.correlationid == fetched.id
+
+
+def test_the_same_text_again_is_counted_as_unchanged_and_not_emitted() -> None:
+    world = World()
+    world.publish([world.raw(1), world.raw(2)])
+    worker = world.transform("normalise")
+    drain(worker)
+    world.publish([world.raw(1)])
+    drain(worker)
+    assert worker.counts == {"emitted": 2, "unchanged": 1, "rejected": 0}
+    states = {e.data.article_id: e.data for e in world.events(flow.ARTICLE_STATE)}  # type: ignore[union-attr]
+    assert sum(state.unchanged for state in states.values()) == 1
+    assert sum(state.inputs for state in states.values()) == 3
+
+
+def test_changed_text_is_the_next_revision_also_after_a_restart() -> None:
+    world = World()
+    world.publish([world.raw(1)])
+    worker = world.transform("normalise")
+    drain(worker)
+    worker.finish()
+    world.publish([world.raw(1, "Le ministre a finalement démenti mardi avoir accusé la Russie, selon son cabinet.")])
+    drain(world.transform("normalise", instance="b"))
+    assert [e.data.revision for e in world.events(flow.NORMALISED)] == [1, 2]  # type: ignore[union-attr]
+
+
+def test_two_inputs_of_one_article_in_one_batch_see_each_other() -> None:
+    world = World()
+    world.publish([world.raw(1), world.raw(1), world.raw(1, "Le ministre a démenti mardi avoir accusé la Russie.")])
+    worker = world.transform("normalise")
+    drain(worker)
+    assert worker.counts == {"emitted": 2, "unchanged": 1, "rejected": 0}
+
+
+def test_what_cannot_be_decoded_is_rejected_with_its_place_and_its_bytes() -> None:
+    world = World()
+    world.broker.append(Message(flow.FETCHED, b"k", (("ce_id", b"1"),), b"\xffnot json", partition=1))
+    drain(world.transform("normalise"))
+    (event,) = world.events(flow.rejected(flow.FETCHED))
+    assert isinstance(event.data, Rejected)
+    assert (event.data.reason, event.data.stage) == ("undecodable", "normalise")
+    assert event.data.position == f"{flow.FETCHED}[1]@0"
+    assert event.data.original == b"\xffnot json"
+    assert event.data.original_headers == {"ce_id": "1"}
+
+
+def test_a_bug_on_one_record_rejects_that_record_and_the_others_go_on() -> None:
+    world = World()
+    world.publish([world.raw(n) for n in range(9)])
+    right = world.handle("normalise")
+
+    def handle(batch, states):  # type: ignore[no-untyped-def]
+        if any(event.data.position == "test:4" for event in batch):
+            raise ZeroDivisionError("a bug")
+        return right(batch, states)
+
+    drain(world.transform("normalise", handle=handle))
+    (event,) = world.events(flow.rejected(flow.FETCHED))
+    assert isinstance(event.data, Rejected)
+    assert event.data.reason == "bug"
+    assert "ZeroDivisionError" in (event.data.traceback or "")
+    assert event.data.article_id == world.raw(4).article_id
+    assert len(world.records(flow.NORMALISED)) == 8
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the commit", "after the commit"])
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_crash_at_any_commit_loses_and_doubles_nothing(at: int, after: bool) -> None:
+    world = World()
+    world.publish([world.raw(n) for n in range(25)])
+
+    class Log(CrashingLog):
+        pass
+
+    Log.when, Log.after = at, after
+    dying = world.transform("normalise", log=Log)
+    with pytest.raises(Crash):
+        drain(dying)
+    world.broker.leave(flow.group("normalise"), dying.log)  # type: ignore[arg-type]  # its session ends
+    drain(world.transform("normalise"))
+    assert outcomes(world) == dict.fromkeys(fetched_ids(world), 1)
+
+
+def test_a_second_worker_takes_half_and_nothing_is_done_twice() -> None:
+    world = World()
+    world.publish([world.raw(n) for n in range(40)])
+    one = world.transform("normalise", instance="a")
+    one.work(one.log.poll(0.5, 10))
+    two = world.transform("normalise", instance="b")
+    for worker in (two, one):
+        drain(worker)
+    assert outcomes(world) == dict.fromkeys(fetched_ids(world), 1)
+    assert two.counts["emitted"] > 0
+
+
+def test_a_zombie_is_fenced_and_what_it_wrote_is_not_there() -> None:
+    world = World()
+    world.publish([world.raw(n) for n in range(5)])
+    old = world.transform("normalise")
+    batch = old.log.poll(0.5, 10)
+    drain(world.transform("normalise"))
+    with pytest.raises(Fenced):
+        old.work(batch)
+
+
+def test_a_withdrawal_passes_through_every_step() -> None:
+    world = World()
+    raw = world.raw(1)
+    gone = Withdrawn(
+        article_id=raw.article_id, revision=0, source="test", url=None, reason="410 Gone", fetched_at=world.clock.now()
+    )
+    world.publish([raw, gone])
+    drain(world.transform("normalise"))
+    drain(world.transform("enrich"))
+    kinds = [type(e.data) for e in world.events(flow.NORMALISED)]
+    assert kinds == [Article, Withdrawn]
+    assert [e.data.revision for e in world.events(flow.ENRICHED) if isinstance(e.data, Withdrawn)] == [2]
+
+
+def test_a_broker_that_comes_back_is_waited_for_and_nothing_is_lost() -> None:
+    world = World()
+    world.publish([world.raw(n) for n in range(5)])
+    worker = world.transform("normalise")
+    tries = []
+
+    class Sleepy(MemoryClock):
+        def sleep(self, seconds: float) -> None:
+            tries.append(seconds)
+            world.broker.down = len(tries) < 3
+
+    world.broker.down = True
+    run(worker.log, worker, clock=Sleepy(), limit=10, stop=lambda: False, caught_up=lambda: True)
+    assert len(tries) == 3
+    assert outcomes(world) == dict.fromkeys(fetched_ids(world), 1)
+
+
+def test_a_broker_that_stays_away_ends_the_worker_loudly() -> None:
+    world = World()
+    worker = world.transform("normalise")
+    world.broker.down = True
+    clock = MemoryClock()
+    with pytest.raises(RetryLater):
+        run(worker.log, worker, clock=clock, limit=10, stop=lambda: False)
+    assert 20 < clock.monotonic() < 180
