@@ -90,7 +90,7 @@ def _as_utf8(body: bytes, header: str | None) -> bytes:
     for charset in ("utf-8", declared, "cp1252"):
         try:
             return bare.decode(_widened(charset)).encode()
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):
             continue
     return bare.decode("cp1252", errors="replace").encode()
 
