@@ -102,7 +102,7 @@ def _run(settings: Settings, s3_port: int, pids: dict[str, int]) -> Line:
     _publish(settings, 1, _ARTICLES)
     _wait(browser, s3_port, 1 + _ARTICLES)
     seconds = time.perf_counter() - began
-    latencies = sorted(_latencies(browser, s3_port))[: _ARTICLES]
+    latencies = sorted(_latencies(browser, s3_port))[:_ARTICLES]
     resident = {name: psutil.Process(pid).memory_info().rss / 2**20 for name, pid in pids.items()}
     browser.close()
     middle, high = len(latencies) // 2, int(len(latencies) * 0.95)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline import codec
+from pipeline.adapters.files import DirectoryStore
 from pipeline.adapters.onnx import OnnxModel
 from pipeline.enrich import read_article
 from pipeline.errors import Flaw
 from pipeline.events import Article, EnrichedArticle, Event, RawArticle
 from pipeline.fetch import Source, pull
-from pipeline.adapters.files import DirectoryStore
 from pipeline.normalise import clean
 from pipeline.ports import Record
 from pipeline.store import segment
@@ -74,9 +74,7 @@ def steps() -> list[Figure]:
     figure, read = _timed("codec, read", lambda: [codec.decode(w) for w in values], size)
     assert not any(isinstance(each, Flaw) for each in read)
     figures.append(figure)
-    records = [
-        Record("news.article.enriched", 0, n, now, w.key, w.headers, w.value) for n, w in enumerate(values)
-    ]
+    records = [Record("news.article.enriched", 0, n, now, w.key, w.headers, w.value) for n, w in enumerate(values)]
     figure, _ = _timed("archive (cut)", lambda: _cut(records, now), size)
     figures.append(figure._replace(articles_per_s=figure.mb_per_s * 2**20 / (size / len(values))))
     return figures

@@ -46,9 +46,7 @@ class _Segment(Protocol):
 class Cut(Protocol):
     """The pure function that turns records into files and a manifest."""
 
-    def __call__(
-        self, records: Sequence[Record], *, start: int, end: int, now: datetime, unique: str
-    ) -> _Segment: ...
+    def __call__(self, records: Sequence[Record], *, start: int, end: int, now: datetime, unique: str) -> _Segment: ...
 
 
 @dataclass
@@ -170,9 +168,7 @@ class Archive:
         if buffer is None:
             return None
         end = buffer.records[-1].offset + 1
-        segment = self._cut(
-            buffer.records, start=buffer.start, end=end, now=self._clock.now(), unique=uuid4().hex[:12]
-        )
+        segment = self._cut(buffer.records, start=buffer.start, end=end, now=self._clock.now(), unique=uuid4().hex[:12])
         for file in segment.files:
             if not self._store.create(file.key, file.data):
                 raise RetryLater(f"the store already has {file.key}, a name nobody else can have")

@@ -164,7 +164,7 @@ def run_step(name: str, *, until_caught_up: bool, stop: Callable[[], bool]) -> M
             done = lambda: _caught_up(job, looking, name, until)  # noqa: E731
         limit = _ENRICH_BATCH if name == "enrich" else s.batch_records
         run(job.log, job, clock=SystemClock(), limit=limit, stop=stop, caught_up=done)
-    return job.counts
+    return dict(job.counts)
 
 
 def _caught_up(job: Any, looking: KafkaBrowser, name: str, until: Mapping[Partition, int]) -> bool:
@@ -210,7 +210,7 @@ def _handler(s: Settings, name: str) -> Any:
         from pipeline.enrich import enrich
 
         reader = model(s)
-        return lambda batch, states: enrich(batch, model=reader, now=SystemClock().now())
+        return lambda batch, states: enrich(batch, model=reader, now=SystemClock().now())  # noqa: ARG005 - it remembers nothing
     raise Misconfigured(f"no step is called {name!r} that runs as a worker; there are normalise, enrich and archive")
 
 
@@ -229,9 +229,7 @@ def fetch_sources(names: Sequence[str], window: Sequence[str] | None = None) -> 
         states = remembered(looking)
         fetcher = stack.enter_context(closing(_fetcher(s)))
         files = DirectoryStore(s.sources.parent)
-        return [
-            msgspec.to_builtins(_pull(s, declared[name], states.get(name), fetcher, files, span)) for name in names
-        ]
+        return [msgspec.to_builtins(_pull(s, declared[name], states.get(name), fetcher, files, span)) for name in names]
 
 
 def _pull(s: Settings, source: Source, state: Any, fetcher: Any, files: Any, span: Any) -> SourceReport:
@@ -359,7 +357,9 @@ def last_night(s: Settings) -> dict[str, Any] | None:
 
 def day_window(day: date) -> tuple[str, str]:
     """Return [00:00, 24:00) UTC of a day, as two instants in ISO 8601."""
-    planned = nightly.planned([{"host": "-", "sources": []}], day=day.isoformat(), run_type="manual", at=SystemClock().now())
+    planned = nightly.planned(
+        [{"host": "-", "sources": []}], day=day.isoformat(), run_type="manual", at=SystemClock().now()
+    )
     window = planned[0]["window"] or ["", ""]
     return window[0], window[1]
 
@@ -460,7 +460,9 @@ def extracted(inputs: Iterator[tuple[str, bytes]]) -> Iterator[Any]:
         source = Source(name="extract", kind="jsonl", path="input.jsonl")
         for haul in pull(source, None, fetcher=_fetcher(settings()), files=files, now=now):
             for item in haul.items:
-                yield Turned(name + item.position[len("input.jsonl") :], item.flaw) if isinstance(item, Spoiled) else item
+                yield (
+                    Turned(name + item.position[len("input.jsonl") :], item.flaw) if isinstance(item, Spoiled) else item
+                )
 
     yield from extract(inputs, lines=lines, model=model(settings()), now=now)
 

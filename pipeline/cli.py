@@ -44,7 +44,7 @@ def _print_table(rows: Sequence[dict[str, Any]], empty: str) -> None:
     print(table(rows)) if rows else _say(empty)
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"depeche {__version__}")
         raise typer.Exit
@@ -52,7 +52,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log more to stderr.")] = False,
 ) -> None:
     from pipeline.telemetry import configure
@@ -73,8 +75,10 @@ def _inputs(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 
 @app.command()
 def extract(
-    files: Annotated[list[str] | None, typer.Argument(help="Text, HTML or JSON Lines files; - or nothing for stdin.")] = None,
-    format: Annotated[Literal["json", "table", "html"], typer.Option(help="How to print an article.")] = "json",  # noqa: A002
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Text, HTML or JSON Lines files; - or nothing for stdin.")
+    ] = None,
+    format: Annotated[Literal["json", "table", "html"], typer.Option(help="How to print an article.")] = "json",
 ) -> None:
     """Read articles from files and print what is in them; no service is needed."""
     from pipeline import bootstrap

@@ -90,9 +90,7 @@ EVENT_TYPES = (
         lambda e: e.article_id,
         lambda e: (e.article_id, str(e.revision), str(e.inputs)),
     ),
-    EventType(
-        "news.source.state", 1, SourceState, lambda e: e.source, lambda e: (e.source, e.fetched_at.isoformat())
-    ),
+    EventType("news.source.state", 1, SourceState, lambda e: e.source, lambda e: (e.source, e.fetched_at.isoformat())),
 )
 
 
@@ -126,10 +124,10 @@ class _HasHeaders(Protocol):
 class _BytesFormat(JSONFormat):
     """Leave the body as it is: msgspec reads and writes it, once."""
 
-    def write_data(self, data: Any, datacontenttype: str | None) -> bytes:
+    def write_data(self, data: Any, datacontenttype: str | None) -> bytes:  # noqa: ARG002 - the SDK's signature
         return bytes(data)
 
-    def read_data(self, body: bytes, datacontenttype: str | None) -> bytes:
+    def read_data(self, body: bytes, datacontenttype: str | None) -> bytes:  # noqa: ARG002
         return body
 
 

@@ -68,7 +68,7 @@ def demo(say: Say) -> None:
     print("Where to look")
     print(f"  Airflow     {s.airflow_url}  (user {s.airflow_user}, password {bootstrap.secret(s, 'airflow_password')})")
     print(f"  bucket      {s.s3_bucket} at {s.s3_endpoint}  (keys in {s.home / 'secrets.json'})")
-    print(f"  warehouse   {s.warehouse_path}  (`.venv/bin/depeche sql \"SELECT …\"`)")
+    print(f'  warehouse   {s.warehouse_path}  (`.venv/bin/depeche sql "SELECT …"`)')
     print("  the line    .venv/bin/depeche status | verify | rejected list")
     print("  stop it     make down")
 

@@ -1,6 +1,6 @@
 """The table of contents: every step of the line, what it reads and what it writes. What is not here is not.
 
-    sources → fetch → normalise → enrich → archive → load → tables
+sources → fetch → normalise → enrich → archive → load → tables
 """
 
 from typing import NamedTuple

@@ -87,6 +87,7 @@ def manifests(store: ObjectStore, topic: str) -> Iterator[tuple[str, Manifest]]:
         except DepecheError as error:
             raise DepecheError(f"{info.key}: {error}") from error
 
+
 def checked(file: TableFile, store: ObjectStore) -> bytes:
     """Return the bytes of a file if they are those its manifest committed. Raises `DepecheError`."""
     try:

@@ -9,7 +9,11 @@ import structlog
 def configure(*, verbose: bool = False) -> None:
     """Send every log line to stderr; stdout is for data."""
     level = logging.DEBUG if verbose else logging.INFO
-    last = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(ensure_ascii=False)
+    last = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

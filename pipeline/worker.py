@@ -75,4 +75,4 @@ def pause_before(attempt: int) -> float:
     Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015; half is kept as a floor.
     """
     longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (attempt - 1))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+    return float(longest * random.uniform(0.5, 1.0))

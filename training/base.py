@@ -9,6 +9,7 @@ import io
 import struct
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,7 @@ def read_base(path: Path | None = None) -> Base:
     scores = reader.array("<f4", count).tolist()
     blob = reader.raw[reader.at : reader.at + blob_size]
     reader.at += blob_size
-    pieces = [blob[int(a) : int(b)].decode() for a, b in zip(starts[:-1], starts[1:], strict=True)]  # type: ignore[call-overload]
+    pieces = [blob[int(a) : int(b)].decode() for a, b in pairwise(starts)]  # type: ignore[call-overload]
     _, map_size = reader.take("iI")
     reader.at += map_size
     tensors = {}
@@ -99,9 +100,7 @@ def read_base(path: Path | None = None) -> Base:
         reader.at += length
         _, _, offset, size = reader.take("BIQQ")
         tensors[name] = (offset, size)
-    return Base(
-        hidden, layers, heads, feed_forward, positions, token_types, rows, pieces, scores, reader.raw, tensors
-    )
+    return Base(hidden, layers, heads, feed_forward, positions, token_types, rows, pieces, scores, reader.raw, tensors)
 
 
 def _charsmap() -> bytes:

@@ -132,9 +132,7 @@ def _type_scores(pairs: Sequence[tuple[SentenceExample, ModelReading]]) -> dict[
     return out
 
 
-def _matched(
-    gold: Sequence[EventExample], found: Sequence[EventSpan]
-) -> list[tuple[EventExample, EventSpan]]:
+def _matched(gold: Sequence[EventExample], found: Sequence[EventSpan]) -> list[tuple[EventExample, EventSpan]]:
     """Return pairs of gold and found events of one type, in the order of their triggers."""
     out = []
     left = sorted(found, key=lambda f: f.trigger)

@@ -46,7 +46,9 @@ def export(model: Reader, tokenizer: Tokenizer, labels: Labels, folder: Path, ve
     config = {
         "name": folder.name,
         "version": version,
-        "labels": {name: getattr(labels, name) for name in ("entity", "trigger", "status", "mode", "context", "argument")},
+        "labels": {
+            name: getattr(labels, name) for name in ("entity", "trigger", "status", "mode", "context", "argument")
+        },
         "modes_of": labels.modes_of,
         "thresholds": {"entity": 0.5, "context": 0.5, "argument": 0.5, "event": dict.fromkeys(labels.modes_of, 0.5)},
         "max_tokens": 256,

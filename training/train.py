@@ -46,9 +46,8 @@ def _token_spans(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, i
     """Return the offsets without the blank that a SentencePiece token starts with."""
     out = []
     for start, end in offsets:
-        while start < end and text[start].isspace():
-            start += 1
-        out.append((start, end))
+        blanks = len(text[start:end]) - len(text[start:end].lstrip())
+        out.append((start + blanks, end))
     return out
 
 
@@ -91,8 +90,8 @@ def encode(example: SentenceExample, tokenizer: Tokenizer, labels: Labels) -> En
 
 def _batches(data: list[Encoded], size: int, seed: int) -> Iterator[list[Encoded]]:
     """Yield batches of similar length in random order."""
-    shuffle = random.Random(seed)  # noqa: S311 - a seeded order, not a secret
-    order = sorted(range(len(data)), key=lambda i: (len(data[i].ids) + shuffle.uniform(0, 6)))
+    shuffle = random.Random(seed)
+    order = sorted(range(len(data)), key=lambda i: len(data[i].ids) + shuffle.uniform(0, 6))
     groups = [order[i : i + size] for i in range(0, len(order), size)]
     shuffle.shuffle(groups)
     for group in groups:
@@ -110,7 +109,9 @@ def loss_of(model: Reader, batch: list[Encoded]) -> Tensor:
     mask = _padded([[1] * len(e.ids) for e in batch], 0)
     entity, trigger, status, mode, context, argument = model(ids, mask)
     cross = nn.functional.cross_entropy
-    loss = cross(entity.flatten(0, 1).float(), _padded([e.entity for e in batch], IGNORED).flatten(), ignore_index=IGNORED)
+    loss = cross(
+        entity.flatten(0, 1).float(), _padded([e.entity for e in batch], IGNORED).flatten(), ignore_index=IGNORED
+    )
     loss = loss + 2 * cross(
         trigger.flatten(0, 1).float(), _padded([e.trigger for e in batch], IGNORED).flatten(), ignore_index=IGNORED
     )

@@ -40,7 +40,8 @@ class DuckDbWarehouse:
             if not read_only:
                 self._db.execute(
                     "CREATE TABLE IF NOT EXISTS segments"
-                    " (manifest VARCHAR PRIMARY KEY, loaded_at TIMESTAMPTZ DEFAULT now(), articles BIGINT, events BIGINT)"
+                    " (manifest VARCHAR PRIMARY KEY, loaded_at TIMESTAMPTZ DEFAULT now(),"
+                    " articles BIGINT, events BIGINT)"
                 )
 
     def loaded(self) -> set[str]:

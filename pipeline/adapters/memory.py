@@ -60,9 +60,7 @@ class MemoryBroker:
             number = zlib.crc32(message.key) % len(self.partitions(message.topic))
         log = self._records[Partition(message.topic, number)]
         log.append(
-            Record(
-                message.topic, number, len(log), self.clock.now(), message.key, message.headers, message.value
-            )
+            Record(message.topic, number, len(log), self.clock.now(), message.key, message.headers, message.value)
         )
 
     def new_epoch(self, transactional_id: str) -> int:

@@ -39,7 +39,7 @@ class MemoryStore:
         if key not in self.objects:
             return None
         data, metadata, at = self.objects[key]
-        return ObjectInfo(key, len(data), hashlib.md5(data).hexdigest(), at), dict(metadata)  # noqa: S324 - as S3 does
+        return ObjectInfo(key, len(data), hashlib.md5(data).hexdigest(), at), dict(metadata)
 
     def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
         """See `ObjectStore.list`."""
@@ -47,4 +47,4 @@ class MemoryStore:
         for key in sorted(self.objects):
             if key.startswith(prefix) and key > after:
                 data, _, at = self.objects[key]
-                yield ObjectInfo(key, len(data), hashlib.md5(data).hexdigest(), at)  # noqa: S324
+                yield ObjectInfo(key, len(data), hashlib.md5(data).hexdigest(), at)

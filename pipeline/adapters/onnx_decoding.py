@@ -132,7 +132,9 @@ def triggers_of(probabilities: Logits, scheme: Scheme, real: npt.NDArray[np.bool
     if lowest < 0.5:
         masked[:, nothing] *= lowest / (1.0 - lowest)
     found = chunks(masked, scheme.trigger, real)
-    scored = [c._replace(confidence=_confidence(probabilities[c.first : c.last], scheme.trigger, c.label)) for c in found]
+    scored = [
+        c._replace(confidence=_confidence(probabilities[c.first : c.last], scheme.trigger, c.label)) for c in found
+    ]
     return [c for c in scored if c.confidence >= scheme.event_thresholds.get(c.label, 0.5)]
 
 

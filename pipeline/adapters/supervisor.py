@@ -107,7 +107,7 @@ class LocalServices:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of every process: settings made absolute, secrets, and Airflow's own."""
-        return os.environ | self._line_environment() | self._airflow_environment()
+        return {**os.environ, **self._line_environment(), **self._airflow_environment()}
 
     def launch(self, progress: Progress) -> None:
         """Start supervisord with Kafka, S3 and the demo feed; it is up when this returns, they may not be."""
@@ -116,7 +116,7 @@ class LocalServices:
         conf = self._run / "supervisord.conf"
         conf.write_text(self._rendered(), encoding="utf-8")
         progress("starting Kafka, S3 and the demo feed")
-        started = subprocess.run(  # noqa: S603 - our own command
+        started = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(conf)],
             env=self.environment(),
             cwd=_root(),
@@ -144,7 +144,7 @@ class LocalServices:
         with os.fdopen(os.open(users, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             json.dump({self._settings.airflow_user: password}, out)
         log = (self._logs / "airflow-migrate.log").open("wb")
-        return subprocess.Popen(  # noqa: S603 - our own command
+        return subprocess.Popen(
             [str(_beside_python("airflow")), "db", "migrate"], env=self.environment(), stdout=log, stderr=log
         )
 
@@ -179,8 +179,6 @@ class LocalServices:
 
     def _rendered(self) -> str:
         s = self._settings
-        # A blank would end an argument and a percent sign begin an expansion of supervisord's own.
-        quote = lambda argv: " ".join(f'"{a}"' if " " in a else a for a in argv).replace("%", "%%")  # noqa: E731
         ports = SeaweedPorts(s.s3_port, s.seaweed_port)
         template = Template((infra_folder() / "supervisor" / "supervisord.conf").read_text(encoding="utf-8"))
         return template.substitute(
@@ -191,8 +189,8 @@ class LocalServices:
             python=sys.executable,
             airflow=_beside_python("airflow"),
             feed_port=s.feed_port,
-            kafka_command=quote(kafka_command(self.home / "kafka", s.kafka_port, s.kafka_port + 1)),
-            seaweedfs_command=quote(seaweedfs_command(self.home / "seaweedfs", ports)),
+            kafka_command=_quoted(kafka_command(self.home / "kafka", s.kafka_port, s.kafka_port + 1)),
+            seaweedfs_command=_quoted(seaweedfs_command(self.home / "seaweedfs", ports)),
         )
 
     def _line_environment(self) -> Mapping[str, str]:
@@ -244,6 +242,11 @@ def _root() -> Path:
     if not (root / "dags").is_dir():
         raise Misconfigured("local services need a checkout of Dépêche: dags/ and seeds/ are not in the package")
     return root
+
+
+def _quoted(command: list[str]) -> str:
+    """Return a command for supervisord: a blank would end an argument, a percent sign begin an expansion."""
+    return " ".join(f'"{word}"' if " " in word else word for word in command).replace("%", "%%")
 
 
 def _beside_python(name: str) -> Path:

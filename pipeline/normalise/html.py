@@ -24,7 +24,8 @@ _NEWS_TYPES = ("Article", "NewsArticle", "ReportageNewsArticle", "AnalysisNewsAr
 _OTHER_TYPES = ("VideoObject", "ImageGallery", "LiveBlogPosting", "CollectionPage", "ItemList", "SearchResultsPage")
 _MISSING = re.compile(r"\b(?:page introuvable|page non trouvée|erreur 404|404 not found)\b", re.IGNORECASE)
 _PUBLISHED_LINE = re.compile(
-    r"^(?:(?:par|avec)\s+)?[\w .,'’/-]{0,60}?\b(?:publié|mis à jour|modifié|posté)e?\s+(?:le|à|il y a)\b.{0,80}$", re.IGNORECASE
+    r"^(?:(?:par|avec)\s+)?[\w .,'’/-]{0,60}?\b(?:publié|mis à jour|modifié|posté)e?\s+(?:le|à|il y a)\b.{0,80}$",
+    re.IGNORECASE,
 )
 _FEWEST_CHARACTERS = 40
 _TEASER_CHARACTERS = 200
@@ -158,7 +159,9 @@ def _published(tree: Any, data: list[dict[str, Any]]) -> tuple[datetime | None, 
     told = [
         _meta(tree, "article:published_time"),
         *(each.get("datePublished") for each in data),
-        *tree.xpath("//time[@pubdate]/@datetime | //article//time/@datetime | //*[@itemprop='datePublished']/@datetime"),
+        *tree.xpath(
+            "//time[@pubdate]/@datetime | //article//time/@datetime | //*[@itemprop='datePublished']/@datetime"
+        ),
         _meta(tree, "datePublished", "date", "dcterms.created"),
     ]
     for value in told:

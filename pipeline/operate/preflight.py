@@ -8,9 +8,7 @@ MEMORY_NEEDED = 4_000 * MIB
 DISK_NEEDED = 2_000 * MIB
 
 
-def obstacles(
-    *, taken_ports: Mapping[str, Sequence[int]], memory_free: int, disk_free: int, folder: str
-) -> list[str]:
+def obstacles(*, taken_ports: Mapping[str, Sequence[int]], memory_free: int, disk_free: int, folder: str) -> list[str]:
     """Return what would make `up` fail; empty when nothing is in the way. Sizes in bytes."""
     out = [
         f"Port {', '.join(map(str, ports))} is taken by another program: stop it, or set {name} to a free port."

@@ -133,7 +133,8 @@ def _files(
 
 def _offsets(table: pa.Table, manifest: Manifest) -> Iterator[Fault]:
     partition = Partition(manifest.topic, manifest.partition)
-    for offset in table["log_offset"].to_pylist():
+    offsets: list[int] = table["log_offset"].combine_chunks().to_numpy(zero_copy_only=False).tolist()
+    for offset in offsets:
         if not manifest.start <= offset < manifest.end:
             yield Fault("counts", _at(partition, offset), f"outside its segment [{manifest.start}, {manifest.end})")
 
@@ -214,7 +215,11 @@ def _tables(warehouse: Warehouse, newest: dict[str, tuple[int, bool]], counts: d
             yield Fault("tables", "articles", f"article {name} stands {times} times")
     for row in rows:
         if newest.get(str(row[0])) != (row[1], row[2]):
-            yield Fault("tables", "articles", f"article {row[0]} is revision {row[1]}, the segments say {newest.get(str(row[0]))}")
+            yield Fault(
+                "tables",
+                "articles",
+                f"article {row[0]} is revision {row[1]}, the segments say {newest.get(str(row[0]))}",
+            )
     loaded = set(held)
     for name in sorted(set(newest) - loaded)[:100]:
         yield Fault("tables", "articles", f"article {name} is in the segments only; run `depeche load`")

@@ -8,31 +8,32 @@ import pyarrow as pa
 
 _TIME = pa.timestamp("us", tz="UTC")
 _STRINGS = pa.list_(pa.string())
-_ORIGIN = [
+_Columns = list[tuple[str, pa.DataType]]
+
+_ORIGIN: _Columns = [
     ("article_id", pa.string()),
     ("revision", pa.int32()),
     ("source_event_id", pa.string()),
     ("log_offset", pa.int64()),
 ]
-_SPAN = [("start", pa.int32()), ("end", pa.int32()), ("text", pa.string())]
+_SPAN: _Columns = [("start", pa.int32()), ("end", pa.int32()), ("text", pa.string())]
 _SENTENCE = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("kind", pa.string())])
 PARTICIPANT = pa.struct(
     [*_SPAN, ("entity_id", pa.string()), ("name", pa.string()), ("country", pa.string()), ("sectors", _STRINGS)]
 )
 _HEADERS = pa.list_(pa.struct([("name", pa.string()), ("value", pa.binary())]))
 
-RECORDS = pa.schema(
-    [
-        ("log_offset", pa.int64()),
-        ("timestamp", _TIME),
-        ("key", pa.binary()),
-        ("headers", _HEADERS),
-        ("value", pa.binary()),
-        ("event_id", pa.string()),
-        ("event_type", pa.string()),
-    ]
-)
-UNDECODABLE = pa.schema([*RECORDS, ("reason", pa.string()), ("detail", pa.string())])
+_RECORD: _Columns = [
+    ("log_offset", pa.int64()),
+    ("timestamp", _TIME),
+    ("key", pa.binary()),
+    ("headers", _HEADERS),
+    ("value", pa.binary()),
+    ("event_id", pa.string()),
+    ("event_type", pa.string()),
+]
+RECORDS = pa.schema(_RECORD)
+UNDECODABLE = pa.schema([*_RECORD, ("reason", pa.string()), ("detail", pa.string())])
 
 ARTICLES = pa.schema(
     [
@@ -72,9 +73,7 @@ ENTITIES = pa.schema(
         ("lon", pa.float64()),
     ]
 )
-TIMES = pa.schema(
-    [*_ORIGIN, *_SPAN, ("from", pa.string()), ("to", pa.string()), ("granularity", pa.string())]
-)
+TIMES = pa.schema([*_ORIGIN, *_SPAN, ("from", pa.string()), ("to", pa.string()), ("granularity", pa.string())])
 EVENTS = pa.schema(
     [
         *_ORIGIN,

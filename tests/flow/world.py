@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from pipeline import codec, flow
 from pipeline.adapters.memory import MemoryBroker, MemoryBrowser, MemoryClock, MemoryLog, MemoryWriter
 from pipeline.adapters.memory_model import MemoryModel
@@ -50,7 +52,7 @@ class World:
         for data in items:
             self.clock.sleep(0.001)  # two pulls are never at one instant
             if isinstance(data, RawArticle):
-                data = RawArticle(**{f: getattr(data, f) for f in data.__struct_fields__} | {"fetched_at": self.clock.now()})
+                data = msgspec.structs.replace(data, fetched_at=self.clock.now())  # noqa: PLW2901
             wire = codec.encode(Event(codec.envelope(data, time=self.clock.now(), cause=None), data))
             messages.append(Message(topic, wire.key, wire.headers, wire.value))
         MemoryWriter(self.broker, f"seed-{topic}").write(messages)
