@@ -55,19 +55,23 @@ class DirectoryStore:
     def head(self, key: str) -> tuple[ObjectInfo, dict[str, str]] | None:
         """See `ObjectStore.head`."""
         path = self._path(key)
-        return (self._info(path), {}) if path.is_file() else None
+        info = self._info(path) if path.is_file() else None
+        return None if info is None else (info, {})
 
     def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
         """See `ObjectStore.list`."""
         folder = self._path(prefix.rpartition("/")[0] or ".")
         found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".") and self._inside(p))
-        infos = [self._info(path) for path in found]
+        infos = [info for path in found if (info := self._info(path)) is not None]
         for info in sorted(infos):
             if info.key.startswith(prefix) and info.key > after:
                 yield info
 
-    def _info(self, path: Path) -> ObjectInfo:
-        stat = path.stat()
+    def _info(self, path: Path) -> ObjectInfo | None:
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return None  # taken away since it was listed
         mark = hashlib.md5(f"{stat.st_size}:{stat.st_mtime_ns}".encode()).hexdigest()
         key = path.relative_to(self._root).as_posix()
         return ObjectInfo(key, stat.st_size, mark, datetime.fromtimestamp(stat.st_mtime, tz=UTC))

@@ -1,4 +1,4 @@
-"""Which files a source's path names."""
+"""The files a source's path names, and what is in them."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -22,3 +22,11 @@ def matching(source: Source, context: Context) -> Iterator[ObjectInfo]:
     if not found:
         # A folder that is not there looks like an empty one, and must not make us forget what we have read.
         raise RetryLater(f"{pattern} names no file")
+
+
+def contents(info: ObjectInfo, context: Context, length: int | None = None) -> bytes | None:
+    """Return the file's bytes, or the first `length`; None when it was taken away since it was listed."""
+    try:
+        return context.files.get(info.key, length)
+    except KeyError:
+        return None

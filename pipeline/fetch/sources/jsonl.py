@@ -16,7 +16,7 @@ from pipeline.errors import Flaw
 from pipeline.events import RawArticle
 from pipeline.fetch.catalogue import Source
 from pipeline.fetch.dates import told
-from pipeline.fetch.files import matching
+from pipeline.fetch.files import contents, matching
 from pipeline.fetch.haul import KEPT_BYTES, MAX_BODY_BYTES, Context, Kind, Spoiled, Step, forgotten, spoiled_body
 from pipeline.identity import article_id
 from pipeline.ports import ObjectInfo
@@ -39,10 +39,12 @@ def steps(source: Source, cursor: Mapping[str, str], context: Context) -> Iterat
             continue
         if info.size > _LARGEST_FILE:
             flaw = Flaw("oversize", f"{info.size} bytes; split the file into parts of at most {_LARGEST_FILE}")
-            head = context.files.get(info.key, KEPT_BYTES)
+            head = contents(info, context, KEPT_BYTES) or b""
             yield Step(Spoiled(flaw, info.key, head, info.size), {info.key: f"{info.etag} "})
             continue
-        yield from _file(source, info, lines, cursor.get(_progress_key(info.key), ""), context)
+        body = contents(info, context)
+        if body is not None:
+            yield from _file(source, info, body, lines, cursor.get(_progress_key(info.key), ""), context)
     yield from forgotten(cursor, seen)
 
 
@@ -50,13 +52,15 @@ def _progress_key(key: str) -> str:
     return f"{key} read"
 
 
-def _file(source: Source, info: ObjectInfo, known_lines: str, progress: str, context: Context) -> Iterator[Step]:
+def _file(
+    source: Source, info: ObjectInfo, body: bytes, known_lines: str, progress: str, context: Context
+) -> Iterator[Step]:
     width = _HASH_CHARACTERS
     known = {known_lines[at : at + width] for at in range(0, len(known_lines), width)}
     etag, _, offset = progress.partition(" ")
     done = int(offset) if etag == info.etag and context.window is None else 0
     marks = []
-    lines = io.BytesIO(context.files.get(info.key))
+    lines = io.BytesIO(body)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

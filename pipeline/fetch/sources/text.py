@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.events import RawArticle
 from pipeline.fetch.catalogue import Source
-from pipeline.fetch.files import matching
+from pipeline.fetch.files import contents, matching
 from pipeline.fetch.haul import KEPT_BYTES, MAX_BODY_BYTES, Context, Item, Kind, Step, forgotten, spoiled_body
 from pipeline.identity import article_id
 from pipeline.ports import ObjectInfo
@@ -19,7 +19,9 @@ def steps(source: Source, cursor: Mapping[str, str], context: Context) -> Iterat
         etag, _, known = cursor.get(info.key, "").partition(" ")
         if context.window is None and etag == info.etag:
             continue
-        body = context.files.get(info.key, KEPT_BYTES if info.size > MAX_BODY_BYTES else None)
+        body = contents(info, context, KEPT_BYTES if info.size > MAX_BODY_BYTES else None)
+        if body is None:
+            continue
         digest = hashlib.sha256(body).hexdigest()
         touched = context.window is None and known == digest
         yield Step(None if touched else _item(source, info, body, context), {info.key: f"{info.etag} {digest}"})

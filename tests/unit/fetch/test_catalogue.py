@@ -1,5 +1,7 @@
 """The YAML file of sources: what it means, and how its mistakes are told."""
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.errors import Misconfigured
@@ -77,3 +79,17 @@ def test_a_mistake_is_told_with_file_source_and_field(text: str, told: list[str]
     for part in [WHERE, *told]:
         assert part in str(error.value)
     assert "\n" not in str(error.value)
+
+
+DOCS = Path(__file__).parents[3] / "docs" / "sources.md"
+
+
+def test_the_documentation_names_every_field_and_kind_and_its_example_is_the_demo() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    for field in Source.__struct_fields__:
+        assert f"| `{field}` |" in text
+    for kind in KINDS:
+        assert f"**{kind}**" in text
+    example = text.split("```yaml\n")[1].split("```")[0]
+    demo = (DOCS.parents[1] / "seeds" / "sources.yaml").read_text(encoding="utf-8")
+    assert read(example, DEPECHE_FEED_URL="http://x") == read(demo, DEPECHE_FEED_URL="http://x")

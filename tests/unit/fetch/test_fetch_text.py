@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.adapters.memory_store import MemoryStore
 from pipeline.errors import RetryLater
 from pipeline.fetch import Source
 from pipeline.identity import article_id
@@ -62,6 +63,19 @@ def test_a_folder_that_vanished_fails_the_source_and_forgets_nothing(agency: Pul
     with pytest.raises(RetryLater, match="names no file"):
         agency.pull()
     assert agency.state == before
+
+
+def test_a_file_taken_away_since_it_was_listed_does_not_stop_the_others(agency: Pulled) -> None:
+    class Thief(MemoryStore):
+        def get(self, key: str, length: int | None = None) -> bytes:
+            if key == "articles/a.txt":
+                raise KeyError(key)
+            return super().get(key, length)
+
+    thief = Thief()
+    thief.objects = agency.files.objects
+    agency.files = thief
+    assert [item.position for item in articles(agency.pull())] == ["articles/b.txt"]
 
 
 def test_a_window_gives_every_file_again_for_none_has_a_date(agency: Pulled) -> None:
