@@ -241,6 +241,15 @@ def down() -> None:
 
 
 @app.command()
+def prepare() -> None:
+    """Create the topics and the bucket that are missing, on the servers the settings name."""
+    from pipeline import bootstrap
+
+    new = bootstrap.prepare(bootstrap.settings())
+    _say(f"created {', '.join(new)}" if new else "everything was there")
+
+
+@app.command()
 def demo() -> None:
     """Show the whole line: services, a night through Airflow, articles, events, objects, SQL."""
     from pipeline.demo import demo as run_demo
