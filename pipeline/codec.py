@@ -200,6 +200,9 @@ def encode(event: Event) -> Wire:
 
 def decode(record: _HasHeaders) -> Event | Flaw:
     """Return the event, its body lifted to the newest version of its type, or why it cannot be read."""
+    # The SDK would make up an id or a time that is missing.
+    if missing := {"ce_id", "ce_time"} - {name for name, _ in record.headers}:
+        return Flaw("undecodable", f"the headers hold no {' and no '.join(sorted(missing))}")
     try:
         cloud = from_binary(KafkaMessage(dict(record.headers), None, record.value), _FORMAT, CloudEvent)
     except (CloudEventValidationError, UnicodeDecodeError, ValueError) as error:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from pipeline.errors import RetryLater
 from pipeline.ports import ObjectInfo
@@ -32,7 +33,7 @@ class DirectoryStore:
         """See `ObjectStore.create`."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft = path.with_name(f".{path.name}.{uuid4().hex}")
         draft.write_bytes(data)
         try:
             os.link(draft, path)  # fails if the name is taken, and is never half written

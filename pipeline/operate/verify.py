@@ -13,6 +13,7 @@ A fault names topic, partition and offset. Memory holds the ids of one topic at 
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -33,6 +34,14 @@ class Fault(msgspec.Struct, frozen=True):
     invariant: str
     where: str
     detail: str
+
+
+class _Chain(NamedTuple):
+    """The segments of one partition: from where to where, and how many records they hold."""
+
+    start: int
+    end: int
+    records: int
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -60,10 +69,10 @@ def verify(
     newest: dict[str, tuple[int, bool]] = {}
     for topic in flow.ARCHIVED:
         progress(topic)
-        found, ends = _segments(store, topic, counts, newest if topic == flow.ENRICHED else None)
+        found, chains = _segments(store, topic, counts, newest if topic == flow.ENRICHED else None)
         faults += found
         if browser is not None:
-            faults += _log_in_chain(browser, topic, ends, counts)
+            faults += _log_in_chain(browser, topic, chains, counts)
     if browser is not None:
         progress("outcomes")
         faults += _outcomes(browser, counts)
@@ -75,23 +84,23 @@ def verify(
 
 def _segments(
     store: ObjectStore, topic: str, counts: dict[str, int], newest: dict[str, tuple[int, bool]] | None
-) -> tuple[list[Fault], dict[Partition, int]]:
-    """Check chain, files and ids of one topic; return faults and where each partition's chain ends."""
+) -> tuple[list[Fault], dict[Partition, _Chain]]:
+    """Check chain, files and ids of one topic; return the faults and the chain of each partition."""
     faults: list[Fault] = []
-    ends: dict[Partition, int] = {}
+    chains: dict[Partition, _Chain] = {}
     ids: Counter[str] = Counter()
-    records = 0
     for key, manifest in manifests(store, topic):
         partition = Partition(topic, manifest.partition)
-        faults += _link(partition, ends.get(partition), manifest)
-        ends[partition] = manifest.end
-        records += manifest.records
+        chain = chains.get(partition)
+        faults += _link(partition, chain.end if chain else None, manifest)
+        before = chain or _Chain(manifest.start, manifest.start, 0)
+        chains[partition] = _Chain(before.start, manifest.end, before.records + manifest.records)
         for fault in _files(store, key, manifest, ids, newest):
             faults.append(fault)
-    counts[f"{topic}: archived"] = records
+    counts[f"{topic}: archived"] = sum(chain.records for chain in chains.values())
     twice = [name for name, times in ids.items() if times > 1]
     faults += [Fault("each event id once", topic, f"event {name} stands {ids[name]} times") for name in twice[:100]]
-    return faults, ends
+    return faults, chains
 
 
 def _at(partition: Partition, offset: int) -> str:
@@ -147,18 +156,21 @@ def _remember(table: pa.Table, newest: dict[str, tuple[int, bool]]) -> None:
 
 
 def _log_in_chain(
-    browser: LogBrowser, topic: str, ends: dict[Partition, int], counts: dict[str, int]
+    browser: LogBrowser, topic: str, chains: dict[Partition, _Chain], counts: dict[str, int]
 ) -> Iterator[Fault]:
     """Count the log's records before and behind the end of each chain; before it, both must agree."""
-    before = waiting = 0
+    waiting = 0
     for partition, (start, end) in browser.bounds(topic).items():
-        stop = min(ends.get(partition, start), end)
-        before += sum(1 for _ in browser.read(partition, start, stop))
+        chain = chains.get(partition, _Chain(start, start, 0))
+        stop = min(chain.end, end)
         waiting += sum(1 for _ in browser.read(partition, stop, end))
+        before = sum(1 for _ in browser.read(partition, start, stop))
+        if chain.start > start:
+            yield Fault("log in chain", _at(partition, start), f"the first segment starts at {chain.start}")
+        elif before != chain.records:
+            detail = f"the log holds {before} records before the chain's end, the chain {chain.records}"
+            yield Fault("log in chain", _at(partition, stop), detail)
     counts[f"{topic}: waiting for the archive"] = waiting
-    archived = counts[f"{topic}: archived"]
-    if before != archived:
-        yield Fault("log in chain", topic, f"the log holds {before} records before the chains' ends, they {archived}")
 
 
 def _count(browser: LogBrowser, topic: str, until: dict[Partition, int] | None = None) -> int:

@@ -1,0 +1,329 @@
+"""Events survive the wire, old ones are lifted, and what is broken or unknown is refused, never guessed at."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline import codec
+from pipeline.errors import Flaw
+from pipeline.events import (
+    Article,
+    ArticleState,
+    DateRange,
+    EnrichedArticle,
+    Entity,
+    Event,
+    Evidence,
+    Mention,
+    ModelStamp,
+    NewsEvent,
+    Participant,
+    Payload,
+    Place,
+    RawArticle,
+    Rejected,
+    Sentence,
+    SourceState,
+    TimeExpression,
+    Withdrawn,
+)
+
+EXAMPLES = Path(__file__).parent / "examples"
+NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+
+text = st.text(max_size=20)
+maybe = st.none() | text
+instants = st.integers(0, 4 * 10**9).map(lambda seconds: datetime.fromtimestamp(seconds, tz=UTC))
+numbers = st.integers(0, 10**6)
+shares = st.floats(0, 1)
+names = st.dictionaries(text, text, max_size=3)
+
+
+def strategies() -> dict[type[Any], st.SearchStrategy[Any]]:
+    """Return a strategy for each kind of event."""
+    span = {"start": numbers, "end": numbers, "text": text}
+    strings = st.lists(text, max_size=2).map(tuple)
+    sentence = st.builds(Sentence, start=numbers, end=numbers, kind=st.sampled_from(["body", "heading"]))
+    precision = st.sampled_from(["instant", "day", "month", None])
+    article = st.builds(
+        Article,
+        article_id=text,
+        revision=numbers,
+        source=text,
+        url=maybe,
+        title=maybe,
+        authors=strings,
+        published_at=st.none() | instants,
+        published_precision=precision,
+        fetched_at=instants,
+        language=text,
+        content_hash=text,
+        text=text,
+        sentences=st.lists(sentence, max_size=2).map(tuple),
+        notes=strings,
+    )
+    evidence = st.builds(Evidence, **span)
+    participant = st.builds(Participant, **span, entity_id=maybe, name=maybe, country=maybe, sectors=strings)
+    place = st.builds(Place, **span, name=maybe, geonames_id=st.none() | numbers, lat=st.none() | shares)
+    day = st.builds(DateRange, from_=text, to=text, granularity=st.sampled_from(["day", "year"]))
+    event = st.builds(
+        NewsEvent,
+        event_id=text,
+        type=text,
+        mode=maybe,
+        contexts=strings,
+        status=st.sampled_from(["asserted", "negated"]),
+        confidence=shares,
+        quad_class=st.integers(1, 4),
+        plover_score=shares,
+        cameo_root=maybe,
+        goldstein=st.none() | shares,
+        sentence=evidence,
+        trigger=evidence,
+        actors=st.lists(participant, max_size=2).map(tuple),
+        place=st.none() | place,
+        date=st.none() | day,
+    )
+    enriched = st.builds(
+        EnrichedArticle,
+        article=article,
+        mentions=st.lists(st.builds(Mention, **span, type=text, entity_id=maybe, confidence=shares), max_size=2).map(
+            tuple
+        ),
+        entities=st.lists(st.builds(Entity, entity_id=text, type=text, name=text), max_size=2).map(tuple),
+        times=st.lists(
+            st.builds(TimeExpression, **span, from_=text, to=text, granularity=st.just("day")), max_size=1
+        ).map(tuple),
+        events=st.lists(event, max_size=2).map(tuple),
+        model=st.builds(ModelStamp, name=text, version=text, sha256=text),
+        processed_at=instants,
+    )
+    raw = st.builds(
+        RawArticle,
+        article_id=text,
+        source=text,
+        url=maybe,
+        position=text,
+        body=st.binary(max_size=50),
+        media_type=text,
+        authors=strings,
+        published_at=st.none() | instants,
+        published_precision=precision,
+        fetched_at=instants,
+    )
+    gone = st.builds(
+        Withdrawn, article_id=text, revision=numbers, source=text, url=maybe, reason=text, fetched_at=instants
+    )
+    refused = st.builds(
+        Rejected,
+        reason=text,
+        detail=text,
+        stage=st.sampled_from(["fetch", "normalise", "enrich", "archive"]),
+        source=maybe,
+        article_id=maybe,
+        position=text,
+        original=st.binary(max_size=50),
+        original_headers=names,
+        original_size=numbers,
+        rejected_at=instants,
+    )
+    state = st.builds(
+        ArticleState,
+        article_id=text,
+        content_hash=text,
+        revision=numbers,
+        inputs=numbers,
+        unchanged=numbers,
+        withdrawn=st.booleans(),
+        updated_at=instants,
+    )
+    source = st.builds(SourceState, source=text, cursor=names, fetched_at=instants, error=maybe)
+    made = [article, enriched, raw, gone, refused, state, source]
+    kinds = [Article, EnrichedArticle, RawArticle, Withdrawn, Rejected, ArticleState, SourceState]
+    return dict(zip(kinds, made, strict=True))
+
+
+STRATEGIES = strategies()
+
+
+def test_every_kind_of_event_is_tried() -> None:
+    assert {kind.cls for kind in codec.EVENT_TYPES} == set(STRATEGIES)
+
+
+@pytest.mark.parametrize("kind", STRATEGIES, ids=lambda kind: kind.__name__)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_an_event_comes_back_from_the_wire_as_it_was(kind: type[Any], data: st.DataObject) -> None:
+    payload = data.draw(STRATEGIES[kind].filter(_has_subject))
+    event = Event(codec.envelope(payload, time=NOW, cause=None), payload)
+    assert codec.decode(codec.encode(event)) == event
+
+
+def _has_subject(payload: Payload) -> bool:
+    kind = next(kind for kind in codec.EVENT_TYPES if kind.cls is type(payload))
+    # CloudEvents wants a subject that is not empty, and header values that are text.
+    return bool(kind.subject(payload).strip()) and kind.subject(payload).isprintable()
+
+
+def raw(**changes: Any) -> RawArticle:
+    whole: dict[str, Any] = {
+        "article_id": "a-1",
+        "source": "s",
+        "url": None,
+        "position": "f:1",
+        "body": b"\xff\x00",
+        "media_type": "text/plain",
+        "fetched_at": NOW,
+    }
+    return RawArticle(**whole | changes)
+
+
+def wire(payload: Payload | None = None) -> codec.Wire:
+    payload = payload or raw()
+    return codec.encode(Event(codec.envelope(payload, time=NOW, cause=None), payload))
+
+
+def with_header(sent: codec.Wire, name: str, value: bytes | None) -> codec.Wire:
+    headers = tuple((n, value if n == name else v) for n, v in sent.headers if n != name or value is not None)
+    return sent._replace(headers=headers)  # type: ignore[arg-type]
+
+
+def test_the_envelope_is_cloudevents_in_kafkas_binary_mode() -> None:
+    heads = dict(wire().headers)
+    assert heads["ce_specversion"] == b"1.0"
+    assert heads["ce_type"] == b"news.article.fetched"
+    assert heads["content-type"] == b"application/json"
+    assert heads["ce_subject"] == b"a-1" == wire().key
+    assert {"ce_id", "ce_source", "ce_time", "ce_correlationid", "ce_pipelineversion", "ce_traceparent"} <= set(heads)
+
+
+def test_a_stored_event_of_version_1_is_lifted_to_version_2() -> None:
+    stored = json.loads((EXAMPLES / "fetched-v1.json").read_text())
+    headers = tuple((name, value.encode()) for name, value in stored["headers"].items())
+    event = codec.decode(codec.Wire(b"", headers, json.dumps(stored["body"]).encode()))
+    assert isinstance(event, Event)
+    assert isinstance(event.data, RawArticle)
+    assert event.data.authors == ("Awa Diallo",)
+    assert event.data.body == "Bonjour à tous".encode()
+    assert event.envelope.version == 2
+
+
+def test_every_older_version_has_its_upcaster_and_its_schema() -> None:
+    for kind in codec.EVENT_TYPES:
+        for version in range(1, kind.version + 1):
+            assert (codec.schema_folder() / kind.name / f"v{version}.json").is_file()
+            assert version == kind.version or (kind.name, version) in codec.UPCASTERS
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("ce_type", b"news.article.invented", "unknown_type"),
+        ("ce_dataschema", b"urn:depeche:schema:news.article.fetched:99", "unknown_version"),
+        ("ce_dataschema", b"urn:depeche:schema:news.article.fetched:0", "unknown_version"),
+        ("ce_dataschema", b"urn:depeche:schema:news.article.enriched:1", "unknown_version"),
+        ("ce_dataschema", None, "unknown_version"),
+        ("ce_id", None, "undecodable"),
+        ("ce_time", b"yesterday", "undecodable"),
+        ("ce_time", b"2026-11-27T03:00:00", "undecodable"),
+        ("ce_source", b"\xff\xfe", "undecodable"),
+    ],
+)
+def test_a_broken_envelope_is_refused_with_its_reason(name: str, value: bytes | None, reason: str) -> None:
+    found = codec.decode(with_header(wire(), name, value))
+    assert isinstance(found, Flaw)
+    assert found.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "undecodable"),
+        (b"{", "undecodable"),
+        (b"\xff\xfe\x00", "undecodable"),
+        (b"[]", "wrong_schema"),
+        (b"{}", "wrong_schema"),
+        (b"null", "wrong_schema"),
+    ],
+)
+def test_a_broken_body_is_refused_with_its_reason(body: bytes, reason: str) -> None:
+    found = codec.decode(wire()._replace(value=body))
+    assert isinstance(found, Flaw)
+    assert found.reason == reason
+
+
+def test_a_naive_time_in_a_body_is_refused() -> None:
+    body = json.loads(wire().value) | {"fetched_at": "2026-11-27T03:00:00"}
+    found = codec.decode(wire()._replace(value=json.dumps(body).encode()))
+    assert isinstance(found, Flaw)
+    assert found.reason == "wrong_schema"
+
+
+def test_a_field_that_a_later_version_added_is_no_reason_to_refuse() -> None:
+    body = json.loads(wire().value) | {"added_later": 1}
+    assert isinstance(codec.decode(wire()._replace(value=json.dumps(body).encode())), Event)
+
+
+@given(st.binary(max_size=60), st.dictionaries(st.text(max_size=8), st.binary(max_size=8), max_size=4))
+def test_no_bytes_make_reading_fail(body: bytes, headers: dict[str, bytes]) -> None:
+    assert isinstance(codec.decode(codec.Wire(b"", tuple(headers.items()), body)), Flaw)
+
+
+def test_the_same_fact_has_the_same_id_and_another_version_of_the_code_another() -> None:
+    state = ArticleState(
+        article_id="a", content_hash="h", revision=1, inputs=1, unchanged=0, withdrawn=False, updated_at=NOW
+    )
+    first = codec.envelope(state, time=NOW, cause=None)
+    assert first.id == codec.envelope(state, time=datetime(2027, 1, 1, tzinfo=UTC), cause=None).id
+    assert first.id != codec.envelope(state, time=NOW, cause=None, version="9.9").id
+
+
+def test_two_pulls_of_one_page_are_two_facts() -> None:
+    later = raw(fetched_at=datetime(2026, 11, 28, tzinfo=UTC))
+    assert codec.envelope(raw(), time=NOW, cause=None).id != codec.envelope(later, time=NOW, cause=None).id
+
+
+def test_an_article_that_returns_to_an_earlier_text_has_a_new_id() -> None:
+    base = dict.fromkeys(("url", "title", "published_at", "published_precision"))
+    made = [
+        Article(
+            **base,
+            article_id="a",
+            revision=revision,
+            source="s",
+            authors=(),
+            fetched_at=NOW,
+            language="fr",
+            content_hash="same",
+            text="t",
+            sentences=(),
+        )
+        for revision in (1, 3)
+    ]
+    assert len({codec.envelope(a, time=NOW, cause=None).id for a in made}) == 2
+
+
+def test_a_released_schema_is_never_edited() -> None:
+    kept = dict(line.split()[::-1] for line in (EXAMPLES / "schemas.sha256").read_text().splitlines())
+    folder = codec.schema_folder()
+    found = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*.json")
+    }
+    assert found == kept, "add a new version instead, with its upcaster and a stored old example"
+
+
+def test_every_schema_is_a_valid_schema_and_names_itself() -> None:
+    for kind in codec.EVENT_TYPES:
+        schema = json.loads((codec.schema_folder() / kind.name / f"v{kind.version}.json").read_text())
+        jsonschema.Draft202012Validator.check_schema(schema)
+        assert schema["$id"] == f"urn:depeche:schema:{kind.name}:{kind.version}"
+        assert schema["properties"].keys() == {f.encode_name for f in msgspec.structs.fields(kind.cls)}
