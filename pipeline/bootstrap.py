@@ -252,12 +252,13 @@ def _fetcher(s: Settings) -> HttpFetcher:
 
 
 def source_table() -> list[dict[str, Any]]:
-    """Return the declared sources with what is remembered of each; without a log, the declaration alone."""
+    """Return the declared sources with what is remembered of each."""
     s = settings()
+    declared = catalogue(s)
     with browser(s) as looking:
         states = remembered(looking)
     out = []
-    for source in catalogue(s):
+    for source in declared:
         state = states.get(source.name)
         out.append(
             {

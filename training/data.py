@@ -109,7 +109,13 @@ def read_examples(folder: Path) -> list[SentenceExample]:
         spans = [(a, b) for a, b in d["sentences"]]
         found = _sentences(d["id"], source["text"], spans, source["entities"], d["events"])
         out += found[:_TICKER_SENTENCES] if d["id"] in TICKERS else found
-    for d in _lines(folder / "press-fr.jsonl"):
+    return out + read_press(folder / "press-fr.jsonl")
+
+
+def read_press(path: Path) -> list[SentenceExample]:
+    """Return every sentence of a file of press texts, in order."""
+    out: list[SentenceExample] = []
+    for d in _lines(path):
         spans = [(s["start"], s["end"]) for s in d["sentences"]]
         out += _sentences(d["id"], d["text"], spans, d["entities"], d["events"])
     return out

@@ -31,6 +31,8 @@ _MAX_MESSAGE_BYTES = 16 * 2**20
 # A killed worker's open transaction hides what follows it from readers until this long has passed.
 _TRANSACTION_TIMEOUT_MS = 15_000
 _SESSION_TIMEOUT_MS = 10_000
+# A broker that is up answers at once; whoever waits for one that is not yet asks again.
+_BOOTSTRAP_MS = 5_000
 # kafka-python's transaction calls wait without a limit; past this one the worker is failed instead.
 _ANSWER_TIMEOUT_S = 60.0
 
@@ -81,6 +83,7 @@ def _record(raw: Any) -> Record:
 def _consumer(bootstrap: str, **more: Any) -> Any:
     return KafkaConsumer(
         bootstrap_servers=bootstrap,
+        bootstrap_timeout_ms=_BOOTSTRAP_MS,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
@@ -135,6 +138,7 @@ class KafkaWriter:
         if self._producer is None:
             self._producer = KafkaProducer(
                 bootstrap_servers=self._bootstrap,
+                bootstrap_timeout_ms=_BOOTSTRAP_MS,
                 transactional_id=self._transactional_id,
                 transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
                 linger_ms=5,
@@ -297,7 +301,7 @@ class KafkaBrowser:
     def committed(self, group: str, topic: str) -> dict[Partition, int]:
         """See `LogBrowser.committed`."""
         with _foreign_errors(f"asking for group {group}", self._bootstrap):
-            admin = KafkaAdminClient(bootstrap_servers=self._bootstrap)
+            admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, bootstrap_timeout_ms=_BOOTSTRAP_MS)
             try:
                 offsets = admin.list_group_offsets(group).get(group, {})
             finally:
@@ -321,7 +325,7 @@ def create_topics(
     """Create the topics that are missing and return their names. Fact topics keep every record for ever."""
     states = set(compacted)
     with _foreign_errors("creating topics", bootstrap):
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=_BOOTSTRAP_MS)
         try:
             missing = sorted({*topics, *states} - set(admin.list_topics()))
             for topic in missing:
