@@ -1,0 +1,106 @@
+"""What every model promises, asked of the one that ships and of the memory twin: spans of the sentence, no neighbour
+that matters; and what the one that ships promises beyond."""
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.adapters.memory_model import MemoryModel
+from pipeline.adapters.onnx import OnnxModel
+from pipeline.errors import Misconfigured
+from pipeline.ports import Model, ModelReading
+
+FOLDER = Path(__file__).parent.parent.parent.parent / "models" / "fr-news-small"
+SENTENCES = [
+    "Le président ukrainien Volodymyr Zelensky a rencontré mardi à Paris Emmanuel Macron.",
+    "Des milliers de personnes ont manifesté samedi à Lyon contre la réforme des retraites.",
+    "",
+    "   ",
+    "Une nouvelle attaque de drones russes a visé Kiev.",
+    "La recette demande 200 grammes de beurre.",
+    "L’Otan s’inquiète, 👩‍👩‍👧 d’après l’agence.",
+]
+
+
+@pytest.fixture(scope="module")
+def shipped() -> OnnxModel:
+    return OnnxModel(FOLDER)
+
+
+@pytest.fixture(params=["memory", "onnx"])
+def model(request: pytest.FixtureRequest) -> Model:
+    if request.param == "memory":
+        return MemoryModel({"Paris": "LOC", "Kiev": "LOC"}, {"attaque": "ASSAULT", "manifesté": "PROTEST"})
+    made: OnnxModel = request.getfixturevalue("shipped")
+    return made
+
+
+def spans(reading: ModelReading) -> list[tuple[int, int]]:
+    out = [(e.start, e.end) for e in reading.entities]
+    for event in reading.events:
+        out += [event.trigger, *event.actors, *event.recipients, *event.places]
+    return out
+
+
+def check(sentence: str, reading: ModelReading) -> None:
+    for start, end in spans(reading):
+        assert 0 <= start < end <= len(sentence)
+        piece = sentence[start:end]
+        assert piece == piece.strip()
+        assert start == 0 or not (sentence[start - 1].isalnum() and sentence[start].isalnum())
+        assert end == len(sentence) or not (sentence[end - 1].isalnum() and sentence[end].isalnum())
+
+
+def test_names_and_events_are_found_where_they_stand(shipped: OnnxModel) -> None:
+    meeting, march, *_ = shipped.read(SENTENCES)
+    named = {SENTENCES[0][e.start : e.end]: e.type for e in meeting.entities}
+    assert named["Emmanuel Macron"] == "PER"
+    assert named["Paris"] == "LOC"
+    assert "PROTEST" in {event.type for event in march.events}
+
+
+def test_spans_are_whole_words_of_the_sentence(model: Model) -> None:
+    for sentence, reading in zip(SENTENCES, model.read(SENTENCES), strict=True):
+        check(sentence, reading)
+
+
+def test_an_empty_sentence_has_an_empty_reading(model: Model) -> None:
+    assert model.read(["", "  "]) == [ModelReading((), ()), ModelReading((), ())]
+
+
+def test_a_reading_does_not_depend_on_its_neighbours(model: Model) -> None:
+    together = model.read(SENTENCES)
+    assert together == [model.read([sentence])[0] for sentence in SENTENCES]
+    assert together[::-1] == model.read(SENTENCES[::-1])
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=120))
+def test_any_text_gives_spans_that_slice_it(model: Model, text: str) -> None:
+    (reading,) = model.read([text])
+    check(text, reading)
+
+
+def test_a_very_long_sentence_takes_time_in_proportion(shipped: OnnxModel) -> None:
+    def seconds(length: int) -> float:
+        text = "la paix reste possible entre Kiev et Moscou et " * (length // 47)
+        began = time.perf_counter()
+        check(text, shipped.read([text])[0])
+        return time.perf_counter() - began
+
+    seconds(2_000)
+    assert seconds(40_000) < 60 * seconds(4_000)
+
+
+def test_a_model_says_who_it_is(model: Model) -> None:
+    assert model.info.name
+    assert model.info.version
+    assert len(model.info.sha256) == 64
+
+
+def test_a_folder_that_is_no_model_names_the_setting(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="DEPECHE_MODEL"):
+        OnnxModel(tmp_path)
