@@ -13,7 +13,7 @@ from pipeline.adapters.onnx import OnnxModel
 from pipeline.errors import Misconfigured
 from pipeline.ports import Model, ModelReading
 
-FOLDER = Path(__file__).parent.parent.parent.parent / "models" / "fr-news-small"
+FOLDER = Path(__file__).parent.parent.parent / "models" / "fr-news-small"
 SENTENCES = [
     "Le président ukrainien Volodymyr Zelensky a rencontré mardi à Paris Emmanuel Macron.",
     "Des milliers de personnes ont manifesté samedi à Lyon contre la réforme des retraites.",
