@@ -19,7 +19,8 @@ def main() -> None:
     print("\nThe line on a real Kafka and a real S3 server, one worker a step")
     found = line.measure()
     print(f"  end to end       {found.articles / found.seconds:7.1f} articles/s ({found.articles} articles)")
-    print(f"  publish to object in S3: p50 {found.p50:.1f} s, p95 {found.p95:.1f} s (all published at once)")
+    print(f"  publish to object in S3, one by one:  p50 {found.p50:5.1f} s, p95 {found.p95:5.1f} s")
+    print(f"  publish to object in S3, all at once: p50 {found.burst_p50:5.1f} s, p95 {found.burst_p95:5.1f} s")
     for name, size in found.resident_mb.items():
         print(f"  resident, {name:<10} {size:6.0f} MB")
     print(f"\n(peak of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB)")

@@ -333,6 +333,9 @@ def finish_night(
     s = settings()
     night = nightly.summary(groups[0]["date"], nightly.all_reports(groups, pulled), waited, loaded)
     where = nightly.keep(night, store=store(s), folder=s.home / "reports" / "nightly")
+    if secret(s, "airflow_password") is None:
+        log.warning("no note is left on the task: DEPECHE_AIRFLOW_PASSWORD is not set", report=where)
+        return where
     with airflow(s) as client:
         client.annotate(*task, nightly.note(night, where))
     return where

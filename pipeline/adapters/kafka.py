@@ -5,6 +5,7 @@ visible together or not at all, and a second instance with the same id makes the
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
+    CoordinatorNotAvailableError,
     FencedInstanceIdError,
     InvalidProducerEpochError,
     KafkaError,
@@ -303,7 +305,7 @@ class KafkaBrowser:
         with _foreign_errors(f"asking for group {group}", self._bootstrap):
             admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, bootstrap_timeout_ms=_BOOTSTRAP_MS)
             try:
-                offsets = admin.list_group_offsets(group).get(group, {})
+                offsets = _when_coordinated(lambda: admin.list_group_offsets(group)).get(group, {})
             finally:
                 admin.close()
         return {
@@ -317,6 +319,18 @@ class KafkaBrowser:
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+
+
+def _when_coordinated(ask: Callable[[], Any]) -> Any:
+    """Return the answer, asking again while a fresh broker still makes the topic its groups live in."""
+    deadline = time.monotonic() + _BOOTSTRAP_MS / 1000
+    while True:
+        try:
+            return ask()
+        except CoordinatorNotAvailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def create_topics(

@@ -1,6 +1,9 @@
 """What every event log promises, asked of Kafka itself and of its memory twin."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -11,6 +14,7 @@ from pipeline.adapters.memory import MemoryBroker, MemoryBrowser, MemoryLog, Mem
 from pipeline.errors import Fenced
 from pipeline.ports import EventLog, LogBrowser, Message, Partition, Record
 from pipeline.progress import has_passed, remaining
+from tests.fixtures.servers import free_ports, start_kafka
 
 
 class Watcher:
@@ -180,3 +184,19 @@ def test_progress_counts_records_not_offsets(world: World) -> None:
     got = poll_until(log, lambda rs: len(rs) >= 12)
     log.commit([], ends(got))
     assert has_passed(world.browser, f"{world.topic}-group", until)
+
+
+def test_a_group_that_never_was_has_no_positions(world: World) -> None:
+    assert world.browser.committed(f"never-{uuid4().hex}", world.topic) == {}
+
+
+def test_a_broker_where_no_group_ever_was_answers_too(tmp_path: Path) -> None:
+    port, controller = free_ports(2)
+    process = start_kafka(tmp_path, port, controller)
+    browser = KafkaBrowser(f"127.0.0.1:{port}")
+    try:
+        assert browser.committed("first", "absent") == {}
+    finally:
+        browser.close()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
