@@ -79,10 +79,13 @@ class LogBrowser(Protocol):
     """Reading a log without being part of a group. Raises `RetryLater`."""
 
     def bounds(self, topic: str) -> dict[Partition, tuple[int, int]]:
-        """Return first and end offset (the last stable offset, exclusive) of each partition."""
+        """Return first and end offset (exclusive) of each partition, open transactions included."""
 
     def read(self, partition: Partition, start: int, end: int) -> Iterator[Record]:
-        """Yield the committed records with start ≤ offset < end; offsets may have holes."""
+        """Yield the committed records with start ≤ offset < end; offsets may have holes.
+
+        Where a transaction is open before `end`, this waits until it is committed or aborted.
+        """
 
     def committed(self, group: str, topic: str) -> dict[Partition, int]:
         """Return the group's positions; a partition without one is left out."""

@@ -2,12 +2,14 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
+from kafka import KafkaProducer
 
 from pipeline.adapters.kafka import KafkaBrowser, KafkaLog, KafkaWriter, create_topics
 from pipeline.adapters.memory import MemoryBroker, MemoryBrowser, MemoryLog, MemoryWriter
@@ -200,3 +202,22 @@ def test_a_broker_where_no_group_ever_was_answers_too(tmp_path: Path) -> None:
         browser.close()
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def test_a_read_waits_for_what_an_open_transaction_may_still_commit(kafka: str) -> None:
+    topic = f"t-{uuid4().hex[:8]}"
+    create_topics(kafka, [topic], compacted=[], partitions=1, replication=1)
+    producer = KafkaProducer(bootstrap_servers=kafka, transactional_id=topic)
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.send(topic, b"late", partition=0).get(timeout=10)
+    browser = KafkaBrowser(kafka)
+    (partition,) = browser.bounds(topic)
+    start, end = browser.bounds(topic)[partition]
+    assert end == 1
+    timer = threading.Timer(1.0, producer.commit_transaction)
+    timer.start()
+    assert [r.value for r in browser.read(partition, start, end)] == [b"late"]
+    timer.join()
+    producer.close()
+    browser.close()

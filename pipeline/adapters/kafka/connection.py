@@ -1,0 +1,88 @@
+"""What every user of Kafka shares: limits, errors turned into ours, a consumer of committed records."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from kafka import KafkaConsumer
+from kafka.errors import (
+    FencedInstanceIdError,
+    InvalidProducerEpochError,
+    KafkaError,
+    ProducerFencedError,
+)
+
+from pipeline.errors import Fenced, RetryLater
+from pipeline.ports import Record
+
+T = TypeVar("T")
+
+MAX_MESSAGE_BYTES = 16 * 2**20
+# A killed worker's open transaction hides what follows it from readers until this long has passed.
+TRANSACTION_TIMEOUT_MS = 15_000
+SESSION_TIMEOUT_MS = 10_000
+# A broker that is up answers at once; whoever waits for one that is not yet asks again.
+BOOTSTRAP_MS = 5_000
+# kafka-python's transaction calls wait without a limit; past this one the worker is failed instead.
+ANSWER_TIMEOUT_S = 60.0
+
+
+@contextmanager
+def foreign_errors(doing: str, where: str) -> Iterator[None]:
+    """Turn kafka-python's errors into `Fenced` and `RetryLater`, saying what was being done."""
+    try:
+        yield
+    except (ProducerFencedError, InvalidProducerEpochError, FencedInstanceIdError) as error:
+        raise Fenced(f"{doing}: another instance of this worker took over ({error})") from error
+    except (KafkaError, OSError) as error:
+        raise RetryLater(f"{doing}: Kafka at {where} did not do it ({error!r}); is the broker up?") from error
+
+
+def within(seconds: float, what: str, call: Callable[[], T]) -> T:
+    """Return what `call` returns, or raise `RetryLater` when it takes longer; it is then left behind."""
+    box: list[T] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            box.append(call())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, whatever it is
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name=what, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failure:
+        raise failure[0]
+    if thread.is_alive():
+        raise RetryLater(f"{what}: no answer from Kafka in {seconds:.0f} s")
+    return box[0]
+
+
+def record(raw: Any) -> Record:
+    """Return kafka-python's record as ours."""
+    return Record(
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        timestamp=datetime.fromtimestamp(raw.timestamp / 1000, tz=UTC),
+        key=raw.key or b"",
+        headers=tuple(raw.headers),
+        value=raw.value or b"",
+    )
+
+
+def consumer(bootstrap: str, **more: Any) -> Any:
+    """Return a consumer that sees committed records only, from the beginning on, and commits nothing by itself."""
+    settings: dict[str, Any] = {
+        "bootstrap_servers": bootstrap,
+        "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "isolation_level": "read_committed",
+        "auto_offset_reset": "earliest",
+        "enable_auto_commit": False,
+        "max_partition_fetch_bytes": MAX_MESSAGE_BYTES,
+        "fetch_max_bytes": 4 * MAX_MESSAGE_BYTES,
+    }
+    return KafkaConsumer(**settings | more)

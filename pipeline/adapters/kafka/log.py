@@ -1,0 +1,197 @@
+"""One member of a consumer group, and its writer.
+
+Promise of `KafkaLog.commit` with a transactional id: the messages and the group's new positions become
+visible together or not at all, and a second instance with the same id makes the first one `Fenced`.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaProducer, TopicPartition
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import (
+    InvalidProducerEpochError,
+    KafkaError,
+    ProducerFencedError,
+)
+from kafka.structs import OffsetAndMetadata
+
+from pipeline.adapters.kafka.connection import (
+    ANSWER_TIMEOUT_S,
+    BOOTSTRAP_MS,
+    MAX_MESSAGE_BYTES,
+    SESSION_TIMEOUT_MS,
+    TRANSACTION_TIMEOUT_MS,
+    consumer,
+    foreign_errors,
+    record,
+    within,
+)
+from pipeline.ports import Message, Partition, Rebalance, Record
+
+
+class KafkaWriter:
+    """Writes messages in transactions under one `transactional_id`, which also fences its earlier bearers."""
+
+    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+        self._bootstrap = bootstrap
+        self._transactional_id = transactional_id
+        self._producer: Any = None
+
+    def write(self, messages: Sequence[Message], offsets: Mapping[Any, Any] | None = None, member: Any = None) -> None:
+        """Commit the messages, and the offsets of `member`'s group with them. Raises `RetryLater`, `Fenced`."""
+        with foreign_errors("writing", self._bootstrap):
+            try:
+                within(ANSWER_TIMEOUT_S, "Kafka transaction", lambda: self._transact(messages, offsets, member))
+            except BaseException:
+                self._drop()
+                raise
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._drop()
+
+    def _transact(self, messages: Sequence[Message], offsets: Mapping[Any, Any] | None, member: Any) -> None:
+        producer = self._ready()
+        producer.begin_transaction()
+        try:
+            sent = [
+                producer.send(m.topic, value=m.value, key=m.key, headers=list(m.headers), partition=m.partition)
+                for m in messages
+            ]
+            producer.flush(timeout=ANSWER_TIMEOUT_S / 2)
+            for future in sent:
+                future.get(timeout=0)
+            if offsets:
+                producer.send_offsets_to_transaction(dict(offsets), member)
+            producer.commit_transaction()
+        except (ProducerFencedError, InvalidProducerEpochError):
+            raise
+        except KafkaError:
+            producer.abort_transaction()
+            raise
+
+    def _ready(self) -> Any:
+        if self._producer is None:
+            self._producer = KafkaProducer(
+                bootstrap_servers=self._bootstrap,
+                bootstrap_timeout_ms=BOOTSTRAP_MS,
+                transactional_id=self._transactional_id,
+                transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+                linger_ms=5,
+                compression_type="zstd",
+                max_request_size=MAX_MESSAGE_BYTES,
+                max_block_ms=30_000,
+            )
+            self._producer.init_transactions()
+        return self._producer
+
+    def _drop(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            # In its own thread: closing a producer whose broker is gone can wait for ever.
+            threading.Thread(target=lambda: producer.close(timeout=2), daemon=True).start()
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Runs inside kafka-python's loop, so it only notes what happened, and holds new partitions back."""
+
+    def __init__(self, rebalance: Rebalance) -> None:
+        self._rebalance = rebalance
+        self.consumer: Any = None
+        self.waiting: list[Partition] = []
+
+    def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        fresh = list(assigned)
+        if fresh:
+            self.consumer.pause(*fresh)
+            self.waiting.extend(Partition(tp.topic, tp.partition) for tp in fresh)
+
+    def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        self._rebalance.revoked(self._gone(revoked))
+
+    def on_partitions_lost(self, lost: Iterable[Any]) -> None:
+        self._rebalance.lost(self._gone(lost))
+
+    def _gone(self, partitions: Iterable[Any]) -> list[Partition]:
+        gone = [Partition(tp.topic, tp.partition) for tp in partitions]
+        self.waiting = [p for p in self.waiting if p not in gone]
+        return gone
+
+
+class KafkaLog:
+    """`EventLog` over one consumer of a group and, with `transactional_id`, one transactional producer."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        group: str,
+        topics: Sequence[str],
+        instance: str,
+        rebalance: Rebalance,
+        transactional: bool = True,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._listener = _Listener(rebalance)
+        self._rebalance = rebalance
+        self._writer = KafkaWriter(bootstrap, f"{group}.{instance}") if transactional else None
+        with foreign_errors(f"joining group {group}", bootstrap):
+            self._consumer = consumer(
+                bootstrap,
+                group_id=group,
+                group_instance_id=instance,
+                session_timeout_ms=SESSION_TIMEOUT_MS,
+                heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
+                max_poll_interval_ms=600_000,
+                partition_assignment_strategy=[CooperativeStickyAssignor()],
+            )
+            self._listener.consumer = self._consumer
+            self._consumer.subscribe(list(topics), listener=self._listener)
+
+    def poll(self, timeout: float, limit: int) -> list[Record]:
+        """See `EventLog.poll`."""
+        with foreign_errors("reading", self._bootstrap):
+            batches = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
+            self._welcome()
+        return [record(raw) for batch in batches.values() for raw in batch]
+
+    def _welcome(self) -> None:
+        """Let the new partitions flow, each from where its owner says."""
+        waiting, self._listener.waiting = self._listener.waiting, []
+        if not waiting:
+            return
+        try:
+            self.seek(self._rebalance.assigned(waiting))
+        except BaseException:
+            self._listener.waiting = waiting + self._listener.waiting
+            raise
+        owned = self._consumer.assignment()
+        self._consumer.resume(*(tp for p in waiting if (tp := TopicPartition(*p)) in owned))
+
+    def commit(self, messages: Sequence[Message], positions: Mapping[Partition, int]) -> None:
+        """See `EventLog.commit`."""
+        offsets = {TopicPartition(*p): OffsetAndMetadata(offset, "", -1) for p, offset in positions.items()}
+        if self._writer is not None:
+            self._writer.write(messages, offsets, self._consumer.group_metadata())
+            return
+        if messages:
+            raise ValueError("a log without a transactional id cannot write")
+        with foreign_errors("committing", self._bootstrap):
+            self._consumer.commit(offsets, timeout_ms=int(ANSWER_TIMEOUT_S * 1000))
+
+    def seek(self, positions: Mapping[Partition, int]) -> None:
+        """See `EventLog.seek`; partitions that are not ours (any more) are left alone."""
+        owned = self._consumer.assignment()
+        for partition, offset in positions.items():
+            if (tp := TopicPartition(*partition)) in owned:
+                self._consumer.seek(tp, offset)
+
+    def close(self) -> None:
+        """See `EventLog.close`."""
+        with foreign_errors("leaving", self._bootstrap):
+            self._consumer.close(autocommit=False, timeout_ms=5_000)
+        if self._writer is not None:
+            self._writer.close()

@@ -1,0 +1,77 @@
+"""Pulling sources into the log, wired."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from datetime import datetime
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from pipeline import flow
+from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.files import DirectoryStore
+from pipeline.adapters.http import HttpFetcher
+from pipeline.adapters.kafka import KafkaWriter
+from pipeline.bootstrap.wiring import browser, catalogue, settings
+from pipeline.errors import Misconfigured
+from pipeline.fetch import Source, SourceReport, pull
+from pipeline.pull import pull_source, remembered
+from pipeline.settings import Settings
+
+
+def fetch_sources(names: Sequence[str], window: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Pull these sources, one after the other, and return a report of each; a dead one fails alone."""
+    s = settings()
+    declared = {source.name: source for source in catalogue(s)}
+    if unknown := [name for name in names if name not in declared]:
+        raise Misconfigured(f"no source is called {', '.join(unknown)}; declared are {', '.join(declared)}")
+    span = None if window is None else (datetime.fromisoformat(window[0]), datetime.fromisoformat(window[1]))
+    with ExitStack() as stack:
+        looking = stack.enter_context(browser(s))
+        states = remembered(looking)
+        fetcher = stack.enter_context(closing(http_fetcher(s)))
+        files = DirectoryStore(s.sources.parent)
+        return [msgspec.to_builtins(_pull(s, declared[name], states.get(name), fetcher, files, span)) for name in names]
+
+
+def _pull(s: Settings, source: Source, state: Any, fetcher: Any, files: Any, span: Any) -> SourceReport:
+    polite = fetcher.behaving(delay=source.delay_seconds, allow_private=source.allow_private)
+    reading = partial(pull, fetcher=polite, files=files, now=SystemClock().now(), window=span)
+    with closing(KafkaWriter(s.kafka_bootstrap, f"{flow.group('fetch')}.{source.name}")) as writer:
+        return pull_source(source, state, pull=reading, writer=writer, clock=SystemClock())
+
+
+def http_fetcher(s: Settings) -> HttpFetcher:
+    return HttpFetcher(
+        SystemClock(),
+        user_agent=s.user_agent,
+        timeout=s.fetch_timeout,
+        max_bytes=s.max_body_bytes,
+        delay=s.fetch_delay,
+        allow_private=s.allow_private,
+        trusted=frozenset({urlsplit(s.feed_url).netloc}),
+    )
+
+
+def source_table() -> list[dict[str, Any]]:
+    """Return the declared sources with what is remembered of each."""
+    s = settings()
+    declared = catalogue(s)
+    with browser(s) as looking:
+        states = remembered(looking)
+    out = []
+    for source in declared:
+        state = states.get(source.name)
+        out.append(
+            {
+                "name": source.name,
+                "kind": source.kind,
+                "location": source.url or source.path,
+                "last_success": state.succeeded_at.isoformat() if state and state.succeeded_at else None,
+                "last_try": state.fetched_at.isoformat() if state else None,
+                "error": state.error if state else None,
+            }
+        )
+    return out

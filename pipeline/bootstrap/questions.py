@@ -1,0 +1,108 @@
+"""What people ask a line, wired: status, verify, rejected, doctor, SQL, and reading files without a line."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from pipeline import flow
+from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.kafka import KafkaWriter
+from pipeline.bootstrap.fetching import http_fetcher
+from pipeline.bootstrap.night import last_night
+from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, model, settings, store, warehouse
+from pipeline.fetch import Source, Spoiled, pull
+from pipeline.settings import Settings
+
+
+def line_status() -> dict[str, Any]:
+    """Return lag, rates, rejections and the last night."""
+    from pipeline.adapters.supervisor import LocalServices
+    from pipeline.operate.status import status
+
+    s = settings()
+    with browser(s) as looking:
+        found = status(looking, archived=lambda ps: archived_positions(s, looking, list(ps)), now=SystemClock().now())
+    return found | {"last_night": last_night(s), "services": LocalServices(s, SystemClock()).states()}
+
+
+def verdict(say: Callable[[str], None]) -> Any:
+    """Check every invariant over store, log and tables."""
+    from pipeline.operate.verify import verify
+
+    s = settings()
+    with ExitStack() as stack:
+        looking = stack.enter_context(browser(s))
+        tables = None
+        if s.warehouse_path.exists():
+            tables = stack.enter_context(warehouse(s, read_only=True))
+        return verify(store(s), looking, tables, progress=say)
+
+
+def retry_rejected(event_id: str) -> str:
+    """Write a rejected input to its topic again; return what was done. Never does it twice."""
+    from pipeline.errors import DepecheError
+    from pipeline.operate import rejected
+
+    s = settings()
+    with browser(s) as looking:
+        entry = rejected.find(looking, event_id)
+        message = rejected.again(entry)
+        if entry.envelope.id in rejected.retried(looking, message.topic):
+            raise DepecheError(f"{entry.envelope.id} was tried again already")
+        with closing(KafkaWriter(s.kafka_bootstrap, f"{flow.group('retry')}.{entry.envelope.id}")) as writer:
+            writer.write([message])
+    return f"{entry.envelope.id} was written to {message.topic} again"
+
+
+def query(sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Return what the warehouse answers."""
+    with warehouse(settings(), read_only=True) as tables:
+        return tables.query(sql)
+
+
+def diagnosis() -> list[Any]:
+    """Return a finding for every setting and service."""
+    import os
+    import shutil
+
+    from pipeline.operate import doctor
+
+    s = settings()
+    given = {name for name in type(s).model_fields if f"DEPECHE_{name.upper()}" in os.environ}
+    out = doctor.settings_found({name: getattr(s, name) for name in type(s).model_fields}, given)
+    out.append(doctor.examine("sources", lambda: f"{len(catalogue(s))} sources are declared"))
+    out.append(doctor.examine("model", lambda: "{0.name} {0.version}, SHA-256 {0.sha256}".format(model(s).info)))
+    with browser(s) as looking:
+        out.append(doctor.examine("Kafka", lambda: doctor.topics(looking)))
+    out.append(doctor.examine("S3", lambda: doctor.conditional_writes(store(s))))
+    out.append(doctor.examine("Airflow", lambda: airflow_health(s)))
+    free = shutil.disk_usage(s.home if s.home.exists() else Path()).free // 2**20
+    level: doctor.Level = "ok" if free > 2_000 else "warning"
+    out.append(doctor.Finding("disk", level, f"{free} MiB are free under DEPECHE_HOME"))
+    return out
+
+
+def airflow_health(s: Settings) -> str:
+    with airflow(s) as client:
+        return str(client.health())
+
+
+def extracted(inputs: Iterator[tuple[str, bytes]]) -> Iterator[Any]:
+    """Yield an enriched article, or why there is none, for each article of the inputs; needs no service."""
+    from pipeline.adapters.memory_store import MemoryStore
+    from pipeline.extract import Turned, extract
+
+    now = SystemClock().now()
+
+    def lines(name: str, body: bytes) -> Iterator[Any]:
+        files = MemoryStore()
+        files.create("input.jsonl", body)
+        source = Source(name="extract", kind="jsonl", path="input.jsonl")
+        for haul in pull(source, None, fetcher=http_fetcher(settings()), files=files, now=now):
+            for item in haul.items:
+                yield (
+                    Turned(name + item.position[len("input.jsonl") :], item.flaw) if isinstance(item, Spoiled) else item
+                )
+
+    yield from extract(inputs, lines=lines, model=model(settings()), now=now)

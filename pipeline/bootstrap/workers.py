@@ -1,0 +1,80 @@
+"""The streaming workers, wired."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pipeline import flow, progress
+from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.kafka import KafkaBrowser, KafkaLog
+from pipeline.archive import Archive
+from pipeline.bootstrap.wiring import browser, instance, model, settings, store
+from pipeline.errors import Misconfigured
+from pipeline.ports import Partition
+from pipeline.settings import Settings
+from pipeline.store import segment
+from pipeline.transform import Transform
+from pipeline.worker import Job, run
+
+_ENRICH_BATCH = 20
+"""Articles of one transaction: reading one takes some tenths of a second, and latency is a promise too."""
+
+
+def run_step(name: str, *, until_caught_up: bool, stop: Callable[[], bool]) -> Mapping[str, int]:
+    """Run one streaming worker and return its counts. Raises `Misconfigured` for a step that does not stream."""
+    s = settings()
+    with browser(s) as looking, instance(s, name) as own:
+        job, topics = _job(s, name, looking, own)
+        done: Callable[[], bool] = lambda: False  # noqa: E731
+        if until_caught_up:
+            until = {p: end for topic in topics for p, end in progress.ends(looking, topic).items()}
+            done = lambda: _caught_up(job, looking, name, until)  # noqa: E731
+        limit = _ENRICH_BATCH if name == "enrich" else s.batch_records
+        run(job.log, job, clock=SystemClock(), limit=limit, stop=stop, caught_up=done)
+    return dict(job.counts)
+
+
+def _caught_up(job: Any, looking: KafkaBrowser, name: str, until: Mapping[Partition, int]) -> bool:
+    if isinstance(job, Archive):
+        return job.buffered == 0 and progress.remaining(looking, job.positions, until, most=1) == 0
+    return progress.has_passed(looking, flow.group(name), until)
+
+
+def _job(s: Settings, name: str, looking: KafkaBrowser, own: str) -> tuple[Any, Sequence[str]]:
+    def open_log(topics: Sequence[str], transactional: bool) -> Callable[[Job], KafkaLog]:
+        return lambda job: KafkaLog(
+            s.kafka_bootstrap,
+            group=flow.group(name),
+            topics=topics,
+            instance=own,
+            rebalance=job,
+            transactional=transactional,
+        )
+
+    if name == "archive":
+        archive = Archive(
+            segment,
+            open_log=open_log(flow.ARCHIVED, False),
+            browser=looking,
+            store=store(s),
+            clock=SystemClock(),
+            segment_bytes=s.segment_bytes,
+            segment_seconds=s.segment_seconds,
+        )
+        return archive, flow.ARCHIVED
+    handle = _handler(s, name)
+    step = flow.step(name)
+    opened = open_log([step.reads], True)
+    return Transform(step, handle, open_log=opened, browser=looking, clock=SystemClock()), [step.reads]
+
+
+def _handler(s: Settings, name: str) -> Any:
+    if name == "normalise":
+        from pipeline.normalise import normalise
+
+        return lambda batch, states: normalise(batch, states=states, now=SystemClock().now())
+    if name == "enrich":
+        from pipeline.enrich import enrich
+
+        reader = model(s)
+        return lambda batch, states: enrich(batch, model=reader, now=SystemClock().now())  # noqa: ARG005 - it remembers nothing
+    raise Misconfigured(f"no step is called {name!r} that runs as a worker; there are normalise, enrich and archive")
