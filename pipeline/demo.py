@@ -14,7 +14,6 @@ from pipeline import bootstrap, flow
 from pipeline.errors import DepecheError, RetryLater
 from pipeline.render.tabular import rich_table, text
 
-_DAG = "nightly_ingest"
 _PARSE_PATIENCE_S = 60.0
 _SHOWN = 8
 
@@ -86,23 +85,25 @@ def _night(say: Say) -> None:
     with bootstrap.airflow(bootstrap.settings()) as client:
         run_id = _trigger(client, say)
         shown: dict[tuple[str, str], str] = {}
-        for state in client.follow(_DAG, run_id, sleep=time.sleep, every=0.5):
+        for state in client.follow(bootstrap.NIGHT, run_id, sleep=time.sleep, every=0.5):
             for task in state.tasks:
                 name = (task.task, task.label)
                 if shown.get(name) != task.state and task.state not in ("waiting", "scheduled", "queued"):
                     say(f"  {task.task}{f' [{task.label}]' if task.label else ''}: {task.state}")
                 shown[name] = task.state
         if state.state != "success":
-            raise DepecheError(f"the run {run_id} of {_DAG} ended as {state.state}; Airflow shows the log of each task")
+            raise DepecheError(
+                f"the run {run_id} of {bootstrap.NIGHT} ended as {state.state}; Airflow shows the log of each task"
+            )
 
 
 def _trigger(client: Any, say: Say) -> str:
     """Start the night; on a fresh machine Airflow first has to read the DAG."""
     deadline = time.monotonic() + _PARSE_PATIENCE_S
-    say(f"starting {_DAG} in Airflow")
+    say(f"starting {bootstrap.NIGHT} in Airflow")
     while True:
         try:
-            return str(client.trigger(_DAG))
+            return str(client.trigger(bootstrap.NIGHT))
         except RetryLater:
             if time.monotonic() > deadline:
                 raise

@@ -84,6 +84,11 @@ class Airflow:
         body = {"logical_date": None, "conf": dict(conf or {})}
         return str(self._call("POST", f"/dags/{quote(dag)}/dagRuns", json=body)["dag_run_id"])
 
+    def next_run(self, dag: str) -> str | None:
+        """Return when the schedule starts `dag` next, in ISO 8601; None where nothing is scheduled."""
+        found = self._call("GET", f"/dags/{quote(dag)}")["next_dagrun_run_after"]
+        return None if found is None else str(found)
+
     def run(self, dag: str, run_id: str) -> RunState:
         """Return where the run and its tasks stand now."""
         path = _run_path(dag, run_id)

@@ -28,6 +28,7 @@ from pipeline.bootstrap.questions import (
     verdict,
 )
 from pipeline.bootstrap.wiring import (
+    NIGHT,
     airflow,
     archived_positions,
     browser,
@@ -35,6 +36,7 @@ from pipeline.bootstrap.wiring import (
     clock,
     instance,
     model,
+    next_night,
     prepare,
     secret,
     settings,
@@ -46,6 +48,7 @@ from pipeline.bootstrap.workers import (
 )
 
 __all__ = [
+    "NIGHT",
     "airflow",
     "archived_positions",
     "browser",
@@ -63,6 +66,7 @@ __all__ = [
     "line_status",
     "load_warehouse",
     "model",
+    "next_night",
     "plan_night",
     "prepare",
     "query",

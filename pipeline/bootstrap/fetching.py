@@ -14,7 +14,7 @@ from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.files import DirectoryStore
 from pipeline.adapters.http import HttpFetcher
 from pipeline.adapters.kafka import KafkaWriter
-from pipeline.bootstrap.wiring import browser, catalogue, settings
+from pipeline.bootstrap.wiring import browser, catalogue, next_night, settings
 from pipeline.errors import Misconfigured
 from pipeline.fetch import Source, SourceReport, pull
 from pipeline.pull import pull_source, remembered
@@ -56,9 +56,10 @@ def http_fetcher(s: Settings) -> HttpFetcher:
 
 
 def source_table() -> list[dict[str, Any]]:
-    """Return the declared sources with what is remembered of each."""
+    """Return the declared sources with what is remembered of each, and when the next night is due."""
     s = settings()
     declared = catalogue(s)
+    due = next_night(s)
     with browser(s) as looking:
         states = remembered(looking)
     out = []
@@ -71,6 +72,7 @@ def source_table() -> list[dict[str, Any]]:
                 "location": source.url or source.path,
                 "last_success": state.succeeded_at.isoformat() if state and state.succeeded_at else None,
                 "last_try": state.fetched_at.isoformat() if state else None,
+                "next_due": due,
                 "error": state.error if state else None,
             }
         )

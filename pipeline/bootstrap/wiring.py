@@ -22,6 +22,11 @@ from pipeline.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+log = structlog.get_logger(__name__)
+
+NIGHT = "nightly_ingest"
+"""The DAG in dags/ that pulls all sources."""
+
 _WAREHOUSE_PATIENCE_S = 20.0
 """A night's own load and that of the DAG `load_warehouse` follow each other within a second."""
 
@@ -141,6 +146,17 @@ def airflow(s: Settings) -> Iterator[Any]:
         raise Misconfigured("DEPECHE_AIRFLOW_PASSWORD is not set and there are no local services; set it")
     with Airflow(s.airflow_url, s.airflow_user, password) as client:
         yield client
+
+
+def next_night(s: Settings) -> str | None:
+    """Return when Airflow starts the next night; None where it is not known."""
+    try:
+        with airflow(s) as client:
+            found: str | None = client.next_run(NIGHT)
+    except (Misconfigured, RetryLater) as error:
+        log.info("the next night is not known", reason=str(error))
+        return None
+    return found
 
 
 def archived_positions(s: Settings, looking: KafkaBrowser, partitions: Any) -> dict[Partition, int]:

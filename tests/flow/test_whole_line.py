@@ -11,14 +11,14 @@ from pipeline.adapters.duckdb import DuckDbWarehouse
 from pipeline.adapters.files import DirectoryStore
 from pipeline.adapters.memory import MemoryWriter
 from pipeline.errors import DepecheError
-from pipeline.events import Withdrawn
+from pipeline.events import Rejected, Withdrawn
 from pipeline.fetch import Source, pull
 from pipeline.load import LoadReport, load
 from pipeline.manifest import manifest_prefix, manifests
 from pipeline.operate.verify import Verdict, verify
 from pipeline.ports import Partition
 from pipeline.pull import pull_source, remembered
-from tests.fixtures.seeds import SEEDS
+from tests.fixtures.seeds import BAD, SEEDS
 from tests.flow.world import World, drain
 
 
@@ -271,3 +271,35 @@ def changed_bytes_of_articles(line: Line) -> str:
     key = manifest["tables"]["articles"]["key"]
     rewrite(line, key, line.store.objects[key][0][:-1] + b"x")
     return str(key)
+
+
+def test_bad_input_stops_nothing_and_is_kept_with_its_bytes() -> None:
+    line = Line()
+    line.publish([line.raw(n) for n in range(3)])
+    for kind, path in (("text", "*.txt"), ("jsonl", "*.jsonl")):
+        report = pull_source(
+            Source(name=f"bad-{kind}", kind=kind, path=path),
+            None,
+            pull=lambda s, state: pull(
+                s,
+                state,
+                fetcher=None,  # type: ignore[arg-type]
+                files=DirectoryStore(BAD),
+                now=line.clock.now(),
+            ),
+            writer=MemoryWriter(line.broker, f"fetch.bad-{kind}"),
+            clock=line.clock,
+        )
+        assert report.ok
+    line.steps()
+    refused = [event.data for event in line.events(flow.rejected(flow.FETCHED))]
+    assert all(isinstance(data, Rejected) for data in refused)
+    by_place = {data.position: (data.stage, data.reason) for data in refused if isinstance(data, Rejected)}
+    assert by_place["empty.txt"] == ("fetch", "empty")
+    assert by_place["not-json.jsonl:1"] == ("fetch", "malformed_json")
+    assert ("normalise", "not_french") in by_place.values()
+    kept = {data.position: data.original for data in refused if isinstance(data, Rejected)}
+    assert kept["not-json.jsonl:3"] == (BAD / "not-json.jsonl").read_bytes().splitlines()[2]
+    verdict = line.verify()
+    assert verdict.sound, verdict.faults
+    assert line.warehouse.query("SELECT count(*) FROM articles WHERE source LIKE 'bad-%'")[1] == [(5,)]
