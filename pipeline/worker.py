@@ -51,6 +51,8 @@ def run(
     failures = 0
     while not stop():
         try:
+            if failures:
+                job.rewind()
             records = event_log.poll(_POLL_S, limit)
             job.work(records)
             failures = 0
@@ -65,7 +67,6 @@ def run(
             pause = pause_before(failures)
             log.warning("retrying", attempt=failures, seconds=round(pause, 1), reason=str(error))
             clock.sleep(pause)
-            job.rewind()
     job.finish()
 
 

@@ -7,10 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import flow
+from pipeline.adapters.memory import MemoryClock
 from pipeline.adapters.memory_store import MemoryStore
 from pipeline.archive import Archive
 from pipeline.manifest import manifests
 from pipeline.ports import Partition
+from pipeline.worker import run
 from tests.flow.world import World, drain
 
 TOPIC = flow.FETCHED
@@ -171,3 +173,26 @@ def test_the_position_comes_from_the_store_not_from_the_group() -> None:
     again.work(again.log.poll(0.5, 100))
     assert again.buffered == 0
     assert all(again.positions[p] > 0 for p in again.positions if isinstance(p, Partition))
+
+
+def test_a_store_that_comes_back_is_waited_for_and_nothing_is_lost() -> None:
+    world = full()
+    worker = world.archive(topics=[TOPIC], segment_seconds=1.0)
+    pauses: list[float] = []
+
+    class Sleepy(MemoryClock):
+        def sleep(self, seconds: float) -> None:
+            pauses.append(seconds)
+            world.store.down = len(pauses) < 4
+
+    polls = 0
+
+    def caught_up() -> bool:
+        nonlocal polls
+        polls += 1
+        world.store.down = polls == 1
+        return polls > 3 and worker.buffered == 0
+
+    run(worker.log, worker, clock=Sleepy(), limit=100, stop=lambda: False, caught_up=caught_up)
+    assert len(pauses) >= 3
+    assert sorted(archived(world)) == sorted(written(world))
