@@ -71,7 +71,7 @@ EVENT_TYPES = (
     ),
     EventType(
         "news.article.enriched",
-        1,
+        2,
         EnrichedArticle,
         lambda e: e.article.article_id,
         lambda e: (e.article.article_id, str(e.article.revision), e.article.content_hash, e.model.sha256),
@@ -100,7 +100,15 @@ def _fetched_2_from_1(body: _Json) -> _Json:
     return body | {"authors": [author] if author else []}
 
 
-UPCASTERS: Mapping[tuple[str, int], Callable[[_Json], _Json]] = {("news.article.fetched", 1): _fetched_2_from_1}
+def _enriched_2_from_1(body: _Json) -> _Json:
+    """Version 1 had no quotations, and no country that the article tells and the sentence does not."""
+    return body | {"quotes": [], "events": [event | {"inferred": []} for event in body["events"]]}
+
+
+UPCASTERS: Mapping[tuple[str, int], Callable[[_Json], _Json]] = {
+    ("news.article.fetched", 1): _fetched_2_from_1,
+    ("news.article.enriched", 1): _enriched_2_from_1,
+}
 """(type, version) → what lifts a body of that version to the next."""
 
 

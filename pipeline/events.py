@@ -159,6 +159,20 @@ class NewsEvent(Struct, frozen=True, kw_only=True):
     recipients: tuple[Participant, ...] = ()
     place: Place | None = None
     date: DateRange | None = None
+    inferred: tuple[str, ...] = ()
+    """What the sentence does not say itself and the article does, e.g. `actors.country`."""
+
+
+class Quote(Struct, frozen=True, kw_only=True):
+    """Words in quotation marks, and who said them where the text tells: name or pronoun, and the words of saying."""
+
+    start: int
+    end: int
+    text: str
+    speaker: Evidence | None = None
+    entity_id: str | None = None
+    name: str | None = None
+    cue: Evidence | None = None
 
 
 class ModelStamp(Struct, frozen=True, kw_only=True):
@@ -179,6 +193,7 @@ class EnrichedArticle(Struct, frozen=True, kw_only=True):
     events: tuple[NewsEvent, ...]
     model: ModelStamp
     processed_at: Instant
+    quotes: tuple[Quote, ...] = ()
 
 
 class Rejected(Struct, frozen=True, kw_only=True):

@@ -179,13 +179,14 @@ class ModelInfo(Struct, frozen=True):
 
 
 class Model(Protocol):
-    """Reads French sentences. A reading never depends on which sentences stand beside it."""
+    """Reads the sentences of one French article, its title first. What it reads depends on that article alone,
+    never on which others are read beside it."""
 
     @property
     def info(self) -> ModelInfo: ...
 
     def read(self, sentences: Sequence[str]) -> list[ModelReading]:
-        """Return one reading per sentence of one article, in the same order."""
+        """Return one reading per sentence of the article, in the same order; an empty sentence has an empty one."""
 
 
 class Clock(Protocol):

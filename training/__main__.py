@@ -1,4 +1,4 @@
-"""`python -m training`: base → data → train → quantise → thresholds → scores, resuming where it was cut."""
+"""`python -m training`: base → data → train → quantise → calibrate → scores, resuming where it was cut."""
 
 import argparse
 import os
@@ -7,13 +7,16 @@ from pathlib import Path
 import torch
 
 from training.base import encoder_of, read_base, tokenizer_of, trimmed_vocabulary
-from training.data import read_examples, read_split
-from training.evaluate import choose_thresholds, report
+from training.calibrate import calibrate
+from training.data import read_documents, read_split
+from training.encode import encode, frame_of
+from training.evaluate import report
 from training.export import export
 from training.model import Labels, Reader
-from training.train import Recipe, encode, train
+from training.train import Recipe, train
 
 _ROOT = Path(__file__).parent.parent
+_PIECES = 36_000
 
 
 def main() -> None:
@@ -24,27 +27,28 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, default=_ROOT / ".depeche" / "training")
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
-    parser.add_argument("--limit", type=int, default=None, help="sentences, for a quick try")
-    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--limit", type=int, default=None, help="documents, for a quick try")
+    parser.add_argument("--version", default="0.2.0")
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(2)
     torch.manual_seed(Recipe.seed)
 
     split = read_split()
-    examples = read_examples(options.data)
-    wanted = [e for e in examples if e.document not in split.test | split.dev]
+    documents = read_documents(options.data)
+    wanted = {name: d for name, d in documents.items() if name not in split.test | split.dev}
     labels = Labels.of_ontology()
     base = read_base()
-    keep = trimmed_vocabulary(base, [e.text for e in wanted], 36_000)
+    keep = trimmed_vocabulary(base, [e.text for d in wanted.values() for e in d], _PIECES)
     tokenizer = tokenizer_of([(base.pieces[i], base.scores[i]) for i in keep])
     model = Reader(encoder_of(base, keep, options.layers), labels)
-    data = [encode(e, tokenizer, labels) for e in wanted if e.text.strip()][: options.limit]
-    print(f"{len(data)} sentences to train on, {len(keep)} pieces, test split {split.hash[:12]}", flush=True)
-    train(model, data, Recipe(epochs=options.epochs), options.scratch / "checkpoint.pt")
-    export(model, tokenizer, labels, options.out, options.version)
-    choose_thresholds(options.out, [e for e in examples if e.document in split.dev])
-    report(options.out, [e for e in examples if e.document in split.test], split.hash)
+    data = [[encode(e, tokenizer, labels) for e in d] for d in wanted.values()][: options.limit]
+    print(f"{sum(map(len, data))} sentences of {len(data)} documents, test split {split.hash[:12]}", flush=True)
+    recipe = Recipe(epochs=options.epochs)
+    train(model, data, frame_of(tokenizer), labels, recipe, options.scratch / "checkpoint.pt")
+    export(model, tokenizer, labels, options.out, options.version, data)
+    calibrate(options.out, [d for name, d in documents.items() if name in split.dev])
+    report(options.out, {name: d for name, d in documents.items() if name in split.test}, wanted, split.hash)
 
 
 if __name__ == "__main__":

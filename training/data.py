@@ -1,7 +1,8 @@
 """From annotated articles to training sentences, and the split that was fixed before any training.
 
-The folder (`DEPECHE_DATA`) holds `winer-fr.dev.jsonl` (articles with entities), `winer-fr.events.jsonl`
-(stand-off events) and `press-fr.jsonl` (our own press texts with both). Offsets are code points.
+Our own texts, with their labels, are `training/press/*.txt` (see `notation.py`). Of the Wikinews articles only what
+we annotated is here, stand-off, in `training/wikinews/events.jsonl`; their text and entities are read from
+`winer-fr.dev.jsonl` in the folder `DEPECHE_DATA`. Offsets are code points.
 """
 
 import hashlib
@@ -10,6 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from training.notation import read_texts
 
 ENTITY_TYPES = {
     "Person": "PER",
@@ -25,7 +28,8 @@ ROLES = ("actor", "recipient", "place")
 TICKERS = frozenset({"2018_12_08-001", "2018_12_15-001", "2018_12_22-001"})
 """Live tickers of one story; they hold a seventh of all events and would drown the rest."""
 _TICKER_SENTENCES = 60
-_SPLITS = Path(__file__).parent / "splits"
+_HERE = Path(__file__).parent
+_SPLITS = _HERE / "splits"
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,10 @@ class EventExample:
 
 @dataclass(frozen=True)
 class SentenceExample:
-    """One sentence with its labels; offsets are relative to `text`."""
+    """One sentence with its labels; offsets are relative to `text`, which starts at `start` of its document."""
 
     document: str
+    start: int
     text: str
     entities: tuple[tuple[int, int, str], ...]
     events: tuple[EventExample, ...]
@@ -96,28 +101,45 @@ def _sentences(
     for index, (start, end) in enumerate(spans):
         inside = tuple((a - start, b - start, t) for a, b, t in whole if start <= a and b <= end)
         found = [e for raw in by_sentence[index] if (e := _event(raw, start, end))]
-        out.append(SentenceExample(document, text[start:end], inside, tuple(found)))
+        out.append(SentenceExample(document, start, text[start:end], inside, tuple(found)))
     return out
 
 
-def read_examples(folder: Path) -> list[SentenceExample]:
-    """Return every sentence of every article, in order; tickers capped."""
-    texts = {d["id"]: d for d in _lines(folder / "winer-fr.dev.jsonl")}
-    out: list[SentenceExample] = []
-    for d in _lines(folder / "winer-fr.events.jsonl"):
+def read_documents(folder: Path) -> dict[str, list[SentenceExample]]:
+    """Return the sentences of every document by its id, in order; tickers capped.
+
+    Raises FileNotFoundError with the remedy where the Wikinews text is not in `folder`.
+    """
+    return read_wikinews(folder) | read_press()
+
+
+def read_wikinews(folder: Path) -> dict[str, list[SentenceExample]]:
+    """Return the annotated Wikinews articles, whose text is not ours to ship."""
+    corpus = folder / "winer-fr.dev.jsonl"
+    if not corpus.is_file():
+        raise FileNotFoundError(
+            f"{corpus} is not there: get WiNER-fr from its author (training/README.md says how) and set DEPECHE_DATA"
+        )
+    texts = {d["id"]: d for d in _lines(corpus)}
+    out = {}
+    for d in _lines(_HERE / "wikinews" / "events.jsonl"):
         source = texts[d["id"]]
         spans = [(a, b) for a, b in d["sentences"]]
         found = _sentences(d["id"], source["text"], spans, source["entities"], d["events"])
-        out += found[:_TICKER_SENTENCES] if d["id"] in TICKERS else found
-    return out + read_press(folder / "press-fr.jsonl")
+        out[d["id"]] = found[:_TICKER_SENTENCES] if d["id"] in TICKERS else found
+    return out
 
 
-def read_press(path: Path) -> list[SentenceExample]:
-    """Return every sentence of a file of press texts, in order."""
-    out: list[SentenceExample] = []
-    for d in _lines(path):
-        spans = [(s["start"], s["end"]) for s in d["sentences"]]
-        out += _sentences(d["id"], d["text"], spans, d["entities"], d["events"])
+def read_press() -> dict[str, list[SentenceExample]]:
+    """Return our own press texts. Raises ValueError where one breaks the notation."""
+    out = {}
+    for path in sorted((_HERE / "press").glob("*.txt")):
+        found = read_texts(path)
+        if found.faults:
+            raise ValueError(f"{found.faults[0]} (and {len(found.faults) - 1} more: make annotations)")
+        for d in found.documents:
+            spans = [(s["start"], s["end"]) for s in d["sentences"]]
+            out[d["id"]] = _sentences(d["id"], d["text"], spans, d["entities"], d["events"])
     return out
 
 
@@ -155,6 +177,6 @@ def write_split(folder: Path) -> None:
     _SPLITS.mkdir(exist_ok=True)
     if (_SPLITS / "test_ids.txt").exists():
         raise FileExistsError("the split is fixed: training/splits/ exists")
-    ids = sorted({e.document for e in read_examples(folder)})
+    ids = sorted(read_documents(folder))
     for name, members in draw_split(ids).items():
         (_SPLITS / f"{name}_ids.txt").write_text("\n".join(members) + "\n")

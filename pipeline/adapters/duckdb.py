@@ -61,6 +61,7 @@ class DuckDbWarehouse:
             for name, table in tables.items():
                 self._db.register("incoming", table)
                 self._db.execute(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM incoming LIMIT 0")
+                self._widen(name)
                 self._db.unregister("incoming")
             self._replace(tables)
             counts = [tables["articles"].num_rows, tables["events"].num_rows]
@@ -70,6 +71,14 @@ class DuckDbWarehouse:
             self._db.execute("ROLLBACK")
             raise
         return True
+
+    def _widen(self, name: str) -> None:
+        """Add the columns that the incoming rows have and the table, made by an earlier version, has not."""
+        described = "SELECT column_name, column_type FROM (DESCRIBE {})"
+        there = {row[0] for row in self._db.execute(described.format(name)).fetchall()}
+        for column, kind in self._db.execute(described.format("incoming")).fetchall():
+            if column not in there:
+                self._db.execute(f'ALTER TABLE {name} ADD COLUMN "{column}" {kind}')
 
     def _replace(self, tables: Mapping[str, pa.Table]) -> None:
         """Put the newest revision of each incoming article in place of what is there."""

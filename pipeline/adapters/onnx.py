@@ -1,21 +1,22 @@
 """The default French model behind the port `Model`: tokenizer of transformers, graph of onnxruntime, in-process.
 
-Each sentence is one run of the graph. Dynamic int8 quantisation gives all activations of a batch one scale,
-so a sentence's reading would depend on its neighbours; alone, it cannot.
+Each window of an article is one run of the graph. Dynamic int8 quantisation gives all activations of a run one
+scale, so what is read would depend on whatever else is in the batch; a window holds nothing but its article.
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.adapters.onnx_decoding import Heads, Scheme, Tokens, read
+from pipeline.adapters.onnx_decoding import Grammar, Heads, Scheme, Tokens
+from pipeline.adapters.onnx_decoding import read as decode
+from pipeline.adapters.onnx_windows import Frame, Window, windows
 from pipeline.errors import Misconfigured
-from pipeline.ports import EntitySpan, EventSpan, ModelInfo, ModelReading, Span
+from pipeline.ports import EntitySpan, EventSpan, ModelInfo, ModelReading
 
 _FILES = ("model.onnx", "tokenizer.json", "config.json")
 _LONGEST_PIECE = 2_000
@@ -36,6 +37,7 @@ class OnnxModel:
         self._scheme = _scheme(config)
         self._most_tokens = int(config["max_tokens"])
         self._tokenizer = _tokenizer(folder)
+        self._frame = Frame(self._tokenizer.token_to_id("<s>"), self._tokenizer.token_to_id("</s>"))
         self._session = _session(folder / "model.onnx", threads)
         digest = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
         self._info = ModelInfo(name=config["name"], version=config["version"], sha256=digest)
@@ -47,26 +49,35 @@ class OnnxModel:
 
     def read(self, sentences: Sequence[str]) -> list[ModelReading]:
         """See `Model.read`."""
-        return [self._read(sentence) for sentence in sentences]
+        read = [self._tokens(sentence) for sentence in sentences]
+        entities: list[list[EntitySpan]] = [[] for _ in sentences]
+        events: list[list[EventSpan]] = [[] for _ in sentences]
+        for window in windows([ids for ids, _ in read], self._frame, self._most_tokens):
+            heads = self._heads(window)
+            for (number, first, ids), start, end in window.seats:
+                spans = read[number][1][first : first + len(ids)]
+                found = decode(heads.cut(start, end), self._scheme, Tokens(sentences[number], spans))
+                # A sentence read in pieces may be cut inside a name; its first half stands.
+                taken = entities[number][-1].end if entities[number] else 0
+                entities[number] += (each for each in found.entities if each.start >= taken)
+                events[number] += found.events
+        return [ModelReading(tuple(a), tuple(b)) for a, b in zip(entities, events, strict=True)]
 
-    def _read(self, sentence: str) -> ModelReading:
-        entities: list[EntitySpan] = []
-        events: list[EventSpan] = []
+    def _tokens(self, sentence: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the ids of a sentence's tokens and their offsets in it, without the blanks around them."""
+        ids: list[int] = []
+        spans: list[tuple[int, int]] = []
         for start, piece in _pieces(sentence):
             # Typographic and straight apostrophes are one to a reader, but not to the vocabulary.
-            encoding = self._tokenizer.encode(piece.replace("’", "'"))
-            spans = [_without_blanks(piece, a, b) for a, b in encoding.offsets]
-            for first in range(0, len(spans), self._most_tokens):
-                window = slice(first, first + self._most_tokens)
-                found = self._window(encoding.ids[window], Tokens(piece, spans[window]))
-                entities += (_moved_entity(e, start) for e in found.entities)
-                events += (_moved_event(e, start) for e in found.events)
-        return ModelReading(tuple(entities), tuple(events))
+            encoding = self._tokenizer.encode(piece.replace("’", "'"), add_special_tokens=False)
+            ids += encoding.ids
+            spans += (_without_blanks(sentence, start + a, start + b) for a, b in encoding.offsets)
+        return (ids, spans) if any(a < b for a, b in spans) else ([], [])
 
-    def _window(self, ids: Sequence[int], tokens: Tokens) -> ModelReading:
-        batch = np.array([ids], dtype=np.int64)
+    def _heads(self, window: Window) -> Heads:
+        batch = np.array([window.ids], dtype=np.int64)
         outputs = self._session.run(list(Heads._fields), {"ids": batch, "mask": np.ones_like(batch)})
-        return read(Heads(*(output[0] for output in outputs)), self._scheme, tokens)
+        return Heads(*(output[0] for output in outputs))
 
 
 def _session(path: Path, threads: int) -> Any:
@@ -80,25 +91,25 @@ def _session(path: Path, threads: int) -> Any:
 
 
 def _tokenizer(folder: Path) -> Any:
-    # AutoTokenizer would guess a tokenizer from config.json; this file is the one it was trained with.
-    # Without PyTorch, which nothing here needs, its import prints an advice to install it.
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    from transformers import PreTrainedTokenizerFast
+    # The engine under transformers' fast tokenizers: to import transformers takes longer than to read an article.
+    from tokenizers import Tokenizer
 
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_file=str(folder / "tokenizer.json")
-    ).backend_tokenizer
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
 def _scheme(config: dict[str, Any]) -> Scheme:
-    labels, thresholds = config["labels"], config["thresholds"]
+    labels, thresholds, calibration = config["labels"], config["thresholds"], config["calibration"]
     return Scheme(
-        **{name: labels[name] for name in ("entity", "trigger", "status", "mode", "context", "argument")},
+        entity=Grammar.of(labels["entity"], config["transitions"]["entity"]),
+        argument=Grammar.of(labels["argument"], config["transitions"]["argument"]),
+        **{name: labels[name] for name in ("trigger", "status", "mode", "context")},
         modes_of=config["modes_of"],
-        entity_threshold=thresholds["entity"],
         context_threshold=thresholds["context"],
         argument_threshold=thresholds["argument"],
         event_thresholds=thresholds["event"],
+        event_calibration={kind: (a, b) for kind, (a, b) in calibration["event"].items()},
+        entity_calibration=(calibration["entity"][0], calibration["entity"][1]),
+        second_threshold=thresholds["second"],
     )
 
 
@@ -121,25 +132,3 @@ def _without_blanks(text: str, start: int, end: int) -> tuple[int, int]:
     while end > start and text[end - 1].isspace():
         end -= 1
     return start, end
-
-
-def _moved(span: Span, by: int) -> Span:
-    return Span(span.start + by, span.end + by)
-
-
-def _moved_entity(entity: EntitySpan, by: int) -> EntitySpan:
-    return EntitySpan(entity.start + by, entity.end + by, entity.type, entity.confidence)
-
-
-def _moved_event(event: EventSpan, by: int) -> EventSpan:
-    return EventSpan(
-        type=event.type,
-        mode=event.mode,
-        status=event.status,
-        contexts=event.contexts,
-        confidence=event.confidence,
-        trigger=_moved(event.trigger, by),
-        actors=tuple(_moved(s, by) for s in event.actors),
-        recipients=tuple(_moved(s, by) for s in event.recipients),
-        places=tuple(_moved(s, by) for s in event.places),
-    )

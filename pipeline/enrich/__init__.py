@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pipeline.enrich.coder import code_events
 from pipeline.enrich.entities import link
 from pipeline.enrich.mentions import find_mentions
+from pipeline.enrich.quotes import find_quotes
 from pipeline.enrich.times import Anchor, find_times
 from pipeline.events import Article, EnrichedArticle, Event, ModelStamp, Withdrawn
 from pipeline.outcome import Emitted, Outcome
@@ -36,6 +37,7 @@ def read_article(article: Article, *, model: Model, now: datetime) -> EnrichedAr
         events=tuple(code_events(article, readings, mentions, entities, times)),
         model=ModelStamp(name=info.name, version=info.version, sha256=info.sha256),
         processed_at=now,
+        quotes=tuple(find_quotes(article, mentions, entities)),
     )
 
 

@@ -31,6 +31,13 @@ _OTHERS = re.compile(
 )
 
 
+# Those who are of several countries, or of another one than the article's.
+_MANY = re.compile(
+    r"\b(?:pays|nations|[Éé]tats|États|Etats|[Oo]ccidenta\w+|[Oo]ccident|communauté internationale|alliés|puissances"
+    r"|ONG|internationa\w+|étrang\w+|mondia\w+|multinationales?|casques bleus|continent|monde)\b"
+)
+
+
 class Role(NamedTuple):
     """What an actor is; both empty when nothing tells."""
 
@@ -51,7 +58,7 @@ class KnownActor(NamedTuple):
 @lru_cache(maxsize=65536)
 def role_in(text: str) -> Role:
     """Return what the words of `text` say of the actor they name."""
-    country = _country_of_words(text)
+    country = country_of_words(text)
     sectors: list[str] = []
     plain = folded(text)
     for pattern, codes, own_country in _sector_patterns():
@@ -63,6 +70,11 @@ def role_in(text: str) -> Role:
     if _FORMER.search(text) and sectors:
         sectors = ["ELI"]
     return Role(country, tuple(dict.fromkeys(sectors)))
+
+
+def may_be_local(text: str) -> bool:
+    """Tell whether an actor whose words name no country may be taken for one of the country the article plays in."""
+    return _MANY.search(text) is None and _OTHERS.match(text) is None
 
 
 def known_actor(name: str, day: date | None) -> KnownActor | None:
@@ -135,7 +147,7 @@ def _is_head(article: Article, span: Span, mention: Mention) -> bool:
     return mention.type == "PER" or _OF.search(article.text, span.start, max(span.start, mention.start)) is None
 
 
-def _country_of_words(text: str) -> str | None:
+def country_of_words(text: str) -> str | None:
     for word in _WORD.findall(text.replace("’", "'")):
         country = _demonyms().get(word.casefold().removeprefix("l'").removeprefix("d'"))
         if country is not None:

@@ -4,10 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from pipeline.enrich import plover
-from pipeline.enrich.actors import participant
+from pipeline.enrich.actors import may_be_local, participant
 from pipeline.enrich.mentions import evidence, in_article, overlaps
 from pipeline.enrich.places import resolve
+from pipeline.enrich.scene import Scene
 from pipeline.events import (
     Article,
     DateRange,
@@ -40,10 +43,12 @@ def code_events(
 ) -> list[NewsEvent]:
     """Return the events of every sentence, in order. Raises ValueError for what PLOVER does not have."""
     events: dict[str, NewsEvent] = {}
-    for sentence, reading in zip(article.sentences, readings, strict=True):
+    scene = Scene(article, mentions, entities)
+    for number, (sentence, reading) in enumerate(zip(article.sentences, readings, strict=True)):
         context = _Context(
             article,
             sentence,
+            scene.country(number),
             [each for each in mentions if sentence.start <= each.start < sentence.end],
             entities,
             [each for each in times if sentence.start <= each.start < sentence.end],
@@ -61,6 +66,8 @@ class _Context(NamedTuple):
 
     article: Article
     sentence: Sentence
+    scene: str | None
+    """The country it plays in."""
     mentions: list[Mention]
     entities: Mapping[str, Entity]
     times: list[TimeExpression]
@@ -69,7 +76,9 @@ class _Context(NamedTuple):
 def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[Span]) -> NewsEvent:
     article, sentence = context.article, context.sentence
     coding = plover.code(found.type, found.mode, found.status)
-    recipients = _participants(context, found.recipients)
+    actors, actors_inferred = _participants(context, found.actors)
+    recipients, recipients_inferred = _participants(context, found.recipients)
+    inferred = {"actors.country": actors_inferred, "recipients.country": recipients_inferred}
     return NewsEvent(
         event_id=event_id(
             "plover",
@@ -91,16 +100,23 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
         goldstein=coding.goldstein,
         sentence=evidence(article, Span(sentence.start, sentence.end)),
         trigger=evidence(article, trigger),
-        actors=_participants(context, found.actors),
+        actors=actors,
         recipients=recipients,
         place=_place(context, found.places),
         date=_date_of(context, trigger, others),
+        inferred=tuple(name for name, is_so in inferred.items() if is_so),
     )
 
 
-def _participants(context: _Context, spans: Sequence[Span]) -> tuple[Participant, ...]:
+def _participants(context: _Context, spans: Sequence[Span]) -> tuple[tuple[Participant, ...], bool]:
+    """Return the participants in order, and whether one's country is the scene's for want of words that tell it."""
     moved = sorted({in_article(context.sentence, span) for span in spans})
-    return tuple(participant(context.article, span, context.mentions, context.entities) for span in moved)
+    told = [participant(context.article, span, context.mentions, context.entities) for span in moved]
+    known = tuple(
+        replace(each, country=context.scene) if each.country is None and may_be_local(each.text) else each
+        for each in told
+    )
+    return known, any(a.country != b.country for a, b in zip(told, known, strict=True))
 
 
 def _place(context: _Context, spans: Sequence[Span]) -> Place | None:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.manifest import Manifest, checked, manifests
 from pipeline.ports import ObjectStore, Warehouse
 
-TABLES = ("articles", "mentions", "entities", "times", "events")
+TABLES = ("articles", "mentions", "entities", "times", "events", "quotes")
 
 
 class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +26,7 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     entities: int
     times: int
     events: int
+    quotes: int = 0
 
 
 def load(
@@ -42,7 +43,8 @@ def load(
     for key, manifest in manifests(store, topic):
         if key in known:
             continue
-        tables = {name: _table(store, manifest, name) for name in TABLES}
+        # A segment of an earlier version has no table of quotations.
+        tables = {name: _table(store, manifest, name) for name in TABLES if name in manifest.tables}
         if warehouse.load(key, tables):
             segments += 1
             for name, table in tables.items():

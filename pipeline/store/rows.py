@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.events import EnrichedArticle, Evidence, NewsEvent, Withdrawn
+from pipeline.events import EnrichedArticle, Evidence, NewsEvent, Quote, Withdrawn
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
@@ -40,6 +40,7 @@ def rows_of(enriched: EnrichedArticle, origin: Row) -> Rows:
         "entities": [origin | msgspec.to_builtins(e) for e in enriched.entities],
         "times": [origin | msgspec.to_builtins(t) for t in enriched.times],
         "events": [origin | told | _event_row(e) for e in enriched.events],
+        "quotes": [origin | _quote_row(q) for q in enriched.quotes],
     }
 
 
@@ -58,6 +59,13 @@ _ARTICLE_COLUMNS = (
 
 def _flat(name: str, evidence: Evidence) -> Row:
     return {name: evidence.text, f"{name}_start": evidence.start, f"{name}_end": evidence.end}
+
+
+def _quote_row(quote: Quote) -> Row:
+    row: Row = {name: getattr(quote, name) for name in ("start", "end", "text", "entity_id", "name")}
+    for name, found in (("speaker", quote.speaker), ("cue", quote.cue)):
+        row |= _flat(name, found) if found else {}
+    return row
 
 
 def _event_row(event: NewsEvent) -> Row:
@@ -82,4 +90,5 @@ _EVENT_COLUMNS = (
     "goldstein",
     "actors",
     "recipients",
+    "inferred",
 )

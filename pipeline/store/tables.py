@@ -108,6 +108,21 @@ EVENTS = pa.schema(
         ("date_granularity", pa.string()),
         ("source", pa.string()),
         ("published_at", _TIME),
+        ("inferred", _STRINGS),
+    ]
+)
+QUOTES = pa.schema(
+    [
+        *_ORIGIN,
+        *_SPAN,
+        ("speaker", pa.string()),
+        ("speaker_start", pa.int32()),
+        ("speaker_end", pa.int32()),
+        ("entity_id", pa.string()),
+        ("name", pa.string()),
+        ("cue", pa.string()),
+        ("cue_start", pa.int32()),
+        ("cue_end", pa.int32()),
     ]
 )
 ENRICHED_TABLES = {
@@ -116,4 +131,5 @@ ENRICHED_TABLES = {
     "entities": ENTITIES,
     "times": TIMES,
     "events": EVENTS,
+    "quotes": QUOTES,
 }

@@ -61,7 +61,7 @@ def test_extract_prints_one_json_object_per_article_whose_spans_slice_its_text()
     found = [json.loads(line) for line in ran.stdout.splitlines()]
     assert len(found) == 9
     for one in found:
-        assert set(one) == {"article", "mentions", "entities", "times", "events", "model", "processed_at"}
+        assert set(one) == {"article", "mentions", "entities", "times", "events", "model", "processed_at", "quotes"}
         text = one["article"]["text"]
         spans = [*one["mentions"], *one["times"]]
         for event in one["events"]:

@@ -1,5 +1,5 @@
-"""What every model promises, asked of the one that ships and of the memory twin: spans of the sentence, no neighbour
-that matters; and what the one that ships promises beyond."""
+"""What every model promises, asked of the one that ships and of the memory twin: spans of the sentence, no other
+article that matters; and what the one that ships promises beyond."""
 
 import time
 from pathlib import Path
@@ -71,10 +71,20 @@ def test_an_empty_sentence_has_an_empty_reading(model: Model) -> None:
     assert model.read(["", "  "]) == [ModelReading((), ()), ModelReading((), ())]
 
 
-def test_a_reading_does_not_depend_on_its_neighbours(model: Model) -> None:
-    together = model.read(SENTENCES)
-    assert together == [model.read([sentence])[0] for sentence in SENTENCES]
-    assert together[::-1] == model.read(SENTENCES[::-1])
+def test_an_article_is_read_alike_whatever_was_read_before_it(model: Model) -> None:
+    other = ["Grève : le trafic perturbé", "Les cheminots ont cessé le travail lundi dans toute la France."]
+    alone = model.read(SENTENCES)
+    model.read(other)
+    assert model.read(SENTENCES) == alone
+
+
+def test_a_long_article_gives_each_sentence_its_reading(model: Model) -> None:
+    long = [SENTENCES[0], *SENTENCES * 30]
+    readings = model.read(long)
+    assert len(readings) == len(long)
+    for sentence, reading in zip(long, readings, strict=True):
+        check(sentence, reading)
+    assert sum(bool(reading.entities) for reading in readings) >= 60
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -37,6 +37,7 @@ def test_json_is_the_contract_on_one_line() -> None:
         "events",
         "model",
         "processed_at",
+        "quotes",
     ]
     assert msgspec.json.decode(line, type=EnrichedArticle) == enriched
 
