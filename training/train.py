@@ -19,10 +19,10 @@ from training.model import Labels, Reader
 class Recipe:
     """Hyper-parameters. Source: the trials listed in training/README.md."""
 
-    epochs: int = 5
+    epochs: int = 16
     tokens: int = 1024
     """Tokens of a batch, padding included."""
-    encoder_rate: float = 1e-4
+    encoder_rate: float = 2e-4
     head_rate: float = 1e-3
     layer_decay: float = 0.95
     warmup: float = 0.06
