@@ -12,7 +12,8 @@ from training.data import read_documents, read_split
 from training.encode import encode, frame_of
 from training.evaluate import report
 from training.export import export
-from training.model import Labels, Reader
+from training.labels import Labels
+from training.model import Reader
 from training.train import Recipe, train
 
 _ROOT = Path(__file__).parent.parent

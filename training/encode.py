@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from pipeline.adapters.onnx_windows import Frame, Window, windows
 from training.data import SentenceExample
-from training.model import Labels
+from training.labels import Labels
 
 _LIMITS = (64, 96, 128, 160, 192)
 _ALONE = 0.15

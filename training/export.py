@@ -16,7 +16,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import Tokenizer
 
 from training.encode import Encoded
-from training.model import Labels, Outputs, Reader
+from training.labels import Labels
+from training.model import Outputs, Reader
 
 MAX_TOKENS = 128
 """Tokens of a window at run time: int8 on one core is fastest from 64 to 128, and more context adds nothing."""

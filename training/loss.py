@@ -1,31 +1,20 @@
 """What the model is taught: the sum of its heads' losses over a batch of windows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from training.encode import Encoded, EncodedEvent, Packed
-from training.model import ARGUMENT_SIZE, Labels, Outputs, Reader
+from training.labels import Labels
+from training.model import ARGUMENT_SIZE, Outputs, Reader
 
 IGNORED = -100
 _PADDING = 1
 _FORBIDDEN = -1e4
 # Weights of the heads. Source: trials on the dev part, training/README.md.
 _TRIGGER, _STATUS, _MODE = 4.0, 0.3, 0.3
-
-
-@dataclass(frozen=True)
-class Soft:
-    """What a teacher said of one sentence: probabilities, entity (tokens, labels) and trigger (tokens, types)."""
-
-    entity: Tensor
-    trigger: Tensor
-
-
-Teacher = Mapping[tuple[str, int], Soft]
-"""By document and start of the sentence in it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,7 @@ def padded(batch: Sequence[Packed]) -> tuple[Tensor, Tensor]:
     return ids, (ids != _PADDING).long()
 
 
-def loss_of(model: Reader, batch: Sequence[Packed], modes: Tensor, teacher: Teacher | None = None) -> Tensor:
+def loss_of(model: Reader, batch: Sequence[Packed], modes: Tensor) -> Tensor:
     """Return the loss; context tokens teach nothing, attributes and arguments are taught at gold triggers only."""
     ids, mask = padded(batch)
     out = Outputs(*(each.float() for each in model(ids, mask)))
@@ -67,8 +56,6 @@ def loss_of(model: Reader, batch: Sequence[Packed], modes: Tensor, teacher: Teac
         for seat in each.window.seats
     ]
     loss = _tokens_loss(out, seated) + _sentences_loss(out, seated)
-    if teacher is not None:
-        loss = loss + _teacher_loss(out, seated, teacher)
     at_triggers = [(s, event) for s in seated for event in s.sentence.events if _trigger(s, event)]
     return loss + _events_loss(out, at_triggers, modes) if at_triggers else loss
 
@@ -103,33 +90,26 @@ def _tokens_loss(out: Outputs, seated: Sequence[_Seated]) -> Tensor:
 
 def _sentences_loss(out: Outputs, seated: Sequence[_Seated]) -> Tensor:
     """Return how wrong the soft maximum over each sentence is about the types it reports: what is scored in the end."""
-    pooled = torch.stack([torch.logsumexp(2 * out.trigger[s.row, s.start : s.end], 0) / 2 for s in seated])
+    # One gather for all sentences: a slice each would cost a gradient of the whole batch's size each.
+    width = out.trigger.shape[1]
+    longest = max(s.end - s.start for s in seated)
+    at = torch.tensor([[s.row * width + min(s.start + i, s.end - 1) for i in range(longest)] for s in seated])
+    inside = torch.tensor([[i < s.end - s.start for i in range(longest)] for s in seated])
+    logits = out.trigger.flatten(0, 1)[at].masked_fill(~inside.unsqueeze(-1), _FORBIDDEN)
+    pooled = torch.logsumexp(2 * logits, 1) / 2
     gold = torch.stack([_gold(s, out.trigger.shape[-1]).max(0).values for s in seated])
     return nn.functional.binary_cross_entropy_with_logits(pooled, gold, reduction="none").sum(-1).mean()
 
 
-def _teacher_loss(out: Outputs, seated: Sequence[_Seated], teacher: Teacher) -> Tensor:
-    """Return how far the student is from what a larger model, trained without these sentences, says of them."""
-    total, tokens = out.entity.new_zeros(()), 0
-    for s in seated:
-        soft = teacher.get((s.sentence.example.document, s.sentence.example.start))
-        if soft is None:
-            continue
-        rows = slice(s.first, s.first + s.end - s.start)
-        mine = slice(s.start, s.end)
-        total = total - (soft.entity[rows] * torch.log_softmax(out.entity[s.row, mine], -1)).sum()
-        each = nn.functional.binary_cross_entropy_with_logits(
-            out.trigger[s.row, mine], soft.trigger[rows], reduction="sum"
-        )
-        total = total + _TRIGGER * each
-        tokens += s.end - s.start
-    return total / max(1, tokens)
-
-
 def _events_loss(out: Outputs, found: Sequence[tuple[_Seated, EncodedEvent]], modes: Tensor) -> Tensor:
     cross = nn.functional.cross_entropy
-    at = [(s.row, _trigger(s, event)) for s, event in found]
-    mean = lambda logits: torch.stack([logits[row, tokens].mean(0) for row, tokens in at])  # noqa: E731
+    batch, width = out.entity.shape[:2]
+    # The mean over each trigger's tokens, as one product.
+    share = torch.zeros(len(found), batch * width)
+    for n, (s, event) in enumerate(found):
+        tokens = _trigger(s, event)
+        share[n, [s.row * width + i for i in tokens]] = 1 / len(tokens)
+    mean = lambda logits: share @ logits.flatten(0, 1)  # noqa: E731
     loss = _STATUS * cross(mean(out.status), torch.tensor([e.status for _, e in found]))
     allowed = modes[[e.type for _, e in found]]
     loss = loss + _MODE * cross(mean(out.mode) + allowed, torch.tensor([e.mode for _, e in found]))
@@ -139,7 +119,7 @@ def _events_loss(out: Outputs, found: Sequence[tuple[_Seated, EncodedEvent]], mo
         wanted[n, event.contexts] = 1.0
         gold[n, s.start : s.end] = torch.tensor(event.argument[s.first : s.first + s.end - s.start])
     loss = loss + nn.functional.binary_cross_entropy_with_logits(mean(out.context), wanted)
-    rows = torch.tensor([row for row, _ in at])
+    rows = torch.tensor([s.row for s, _ in found])
     asks = mean(out.asks).view(len(found), -1, ARGUMENT_SIZE)
     scores = torch.einsum("erd,ewd->ewr", asks, out.answers[rows]) / ARGUMENT_SIZE**0.5 + out.alone[rows]
     return loss + cross(scores.flatten(0, 1), gold.flatten(), ignore_index=IGNORED)

@@ -11,38 +11,9 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from transformers import BertModel
 
-from training.data import ENTITY_TYPES, ROLES, STATUSES
-from training.ontology import facts
+from training.labels import Labels
 
 ARGUMENT_SIZE = 64
-
-
-class Labels(NamedTuple):
-    """The label of each output column."""
-
-    entity: list[str]
-    trigger: list[str]
-    status: list[str]
-    mode: list[str]
-    context: list[str]
-    argument: list[str]
-    modes_of: dict[str, list[str]]
-
-    @classmethod
-    def of_ontology(cls) -> "Labels":
-        """Return the labels of PLOVER 2.0 and of our entity types."""
-        modes_of = {name: list(each["modes"]) for name, each in facts()["types"].items()}
-        bio = lambda names: ["O", *(f"{p}-{n}" for n in names for p in "BI")]  # noqa: E731
-        contexts = facts()["contexts"]
-        return cls(
-            entity=bio(ENTITY_TYPES.values()),
-            trigger=list(modes_of),
-            status=list(STATUSES),
-            mode=["-", *sorted({m for modes in modes_of.values() for m in modes})],
-            context=list(contexts),
-            argument=bio(ROLES),
-            modes_of=modes_of,
-        )
 
 
 class Outputs(NamedTuple):

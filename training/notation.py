@@ -68,12 +68,14 @@ def read_texts(path: Path) -> Texts:
                 documents.append(
                     {"id": heading[1], "date": heading[2], "text": "", "sentences": [], "entities": [], "events": []}
                 )
+            elif not documents:
+                raise ValueError("no document begins before this line: ### id date")
             elif line.lstrip().startswith("*"):
                 documents[-1]["events"].append(_event(line.strip()[1:], documents[-1]))
             else:
                 _add_sentence(line, documents[-1])
-        except (ValueError, IndexError) as broken:
-            faults.append(Fault(path.name, number, str(broken) or "no document before this line"))
+        except (ValueError, IndexError) as broken:  # an event before its sentence has none to belong to
+            faults.append(Fault(path.name, number, str(broken)))
     return Texts(documents, faults)
 
 

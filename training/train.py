@@ -11,8 +11,9 @@ from torch import nn
 
 from pipeline.adapters.onnx_windows import Frame
 from training.encode import Encoded, Packed, batches, shuffled
-from training.loss import Teacher, allowed_modes, loss_of
-from training.model import Labels, Reader
+from training.labels import Labels
+from training.loss import allowed_modes, loss_of
+from training.model import Reader
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,6 @@ def train(
     labels: Labels,
     recipe: Recipe,
     checkpoint: Path,
-    teacher: Teacher | None = None,
 ) -> Reader:
     """Return the model after `recipe.epochs`; goes on after the last whole epoch found in `checkpoint`."""
     torch.manual_seed(recipe.seed)
@@ -92,7 +92,7 @@ def train(
         began, total = time.monotonic(), 0.0
         for n, batch in enumerate(_epoch(documents, frame, recipe, epoch), 1):
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-                loss = loss_of(model, batch, modes, teacher)
+                loss = loss_of(model, batch, modes)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
