@@ -5,10 +5,10 @@ STAMP := .venv/.installed-$(shell cksum requirements.lock 2>/dev/null | cut -d' 
 export UV_COMPILE_BYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check lint bench train clean
+.PHONY: help setup demo up down test check lint bench eval annotations train test-hub clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 18
 
 setup: $(STAMP) ## install what is missing into .venv, and nothing else
 	@$(BIN)/python -m pipeline.adapters.local_servers
@@ -28,7 +28,7 @@ down: ## stop them all
 
 test: setup ## every test, the fast ones first
 	@$(BIN)/python -m pytest -q tests/unit -n 2 --dist loadfile
-	@$(BIN)/python -m pytest -q tests --ignore tests/unit -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q tests --ignore tests/unit --ignore tests/hub -n 2 --dist loadfile
 
 lint: setup
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -38,9 +38,21 @@ check: lint test ## what CI runs: format, lint, types, import contracts, tests
 bench: setup ## how fast and how big, beside peers, in one run
 	@$(BIN)/python -m benchmarks
 
-train: ## train the default model again (two cores: about an hour)
+eval: setup ## how good it reads, beside spaCy, TF-IDF and dateparser, in one run
+	@$(BIN)/python -m training.evaluation
+
+annotations: setup ## check every annotated text: offsets, labels, doubles
+	@$(BIN)/python -m training.notation training/press/*.txt
+
+test-hub: .venv-train/.ready ## a Hugging Face model for the entities (needs PyTorch)
+	@.venv-train/bin/python -m pytest -q -p no:cacheprovider tests/hub
+
+.venv-train/.ready: requirements-training.lock
 	@test -d .venv-train || ($(PYTHON) -m venv .venv-train && .venv-train/bin/pip install -q uv)
 	@.venv-train/bin/uv pip install -q --python .venv-train/bin/python --require-hashes -r requirements-training.lock
+	@touch $@
+
+train: .venv-train/.ready ## train the default model again (two cores: one to three hours)
 	@.venv-train/bin/python -m training
 
 clean: down ## remove the environment and all local state

@@ -17,6 +17,7 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".depeche"), description="folder of local state: services, logs, reports, warehouse")
     sources: Path = Field(Path("seeds/sources.yaml"), description="the file that declares the news sources")
     model: Path = Field(Path("models/fr-news-small"), description="folder of the ONNX model and its tokenizer")
+    entity_model: str = Field("", description="Hugging Face token-classification model to take entities from instead")
     model_threads: int = Field(1, ge=1, description="threads of one model session")
     warehouse: Path | None = Field(None, description="DuckDB file; <home>/depeche.duckdb when not set")
 

@@ -8,12 +8,15 @@ we annotated is here, stand-off, in `training/wikinews/events.jsonl`; their text
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from training.notation import read_texts
 
+Document = dict[str, Any]
+"""One annotated text: id, date, text, sentences, entities, events, as `notation.read_texts` gives it."""
 ENTITY_TYPES = {
     "Person": "PER",
     "Organization": "ORG",
@@ -110,37 +113,52 @@ def read_documents(folder: Path) -> dict[str, list[SentenceExample]]:
 
     Raises FileNotFoundError with the remedy where the Wikinews text is not in `folder`.
     """
-    return read_wikinews(folder) | read_press()
+    return examples(raw_wikinews(folder)) | read_press()
 
 
-def read_wikinews(folder: Path) -> dict[str, list[SentenceExample]]:
-    """Return the annotated Wikinews articles, whose text is not ours to ship."""
+def read_press() -> dict[str, list[SentenceExample]]:
+    """Return our own press texts. Raises ValueError where one breaks the notation."""
+    return examples(raw_press())
+
+
+def raw_wikinews(folder: Path) -> list[Document]:
+    """Return the annotated Wikinews articles, whose text is not ours to ship. Raises FileNotFoundError."""
     corpus = folder / "winer-fr.dev.jsonl"
     if not corpus.is_file():
         raise FileNotFoundError(
             f"{corpus} is not there: get WiNER-fr from its author (training/README.md says how) and set DEPECHE_DATA"
         )
     texts = {d["id"]: d for d in _lines(corpus)}
-    out = {}
+    out = []
     for d in _lines(_HERE / "wikinews" / "events.jsonl"):
         source = texts[d["id"]]
-        spans = [(a, b) for a, b in d["sentences"]]
-        found = _sentences(d["id"], source["text"], spans, source["entities"], d["events"])
-        out[d["id"]] = found[:_TICKER_SENTENCES] if d["id"] in TICKERS else found
+        spans = [{"start": a, "end": b} for a, b in d["sentences"]]
+        if d["id"] in TICKERS:
+            spans = spans[:_TICKER_SENTENCES]
+        events = [e for e in d["events"] if e["sentence"] < len(spans)]
+        out.append(source | {"sentences": spans, "events": events})
     return out
 
 
-def read_press() -> dict[str, list[SentenceExample]]:
-    """Return our own press texts. Raises ValueError where one breaks the notation."""
-    out = {}
+def raw_press() -> list[Document]:
+    """Return our own press texts in the form of a Wikinews article."""
+    out = []
     for path in sorted((_HERE / "press").glob("*.txt")):
         found = read_texts(path)
         if found.faults:
             raise ValueError(f"{found.faults[0]} (and {len(found.faults) - 1} more: make annotations)")
-        for d in found.documents:
-            spans = [(s["start"], s["end"]) for s in d["sentences"]]
-            out[d["id"]] = _sentences(d["id"], d["text"], spans, d["entities"], d["events"])
+        out += found.documents
     return out
+
+
+def examples(documents: Sequence[Document]) -> dict[str, list[SentenceExample]]:
+    """Return the labelled sentences of each document by its id, in order."""
+    return {
+        d["id"]: _sentences(
+            d["id"], d["text"], [(s["start"], s["end"]) for s in d["sentences"]], d["entities"], d["events"]
+        )
+        for d in documents
+    }
 
 
 def _draw(ids: list[str], share: float, salt: str) -> list[str]:

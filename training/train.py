@@ -20,7 +20,7 @@ from training.model import Reader
 class Recipe:
     """Hyper-parameters. Source: the trials listed in training/README.md."""
 
-    epochs: int = 16
+    epochs: int = 12
     tokens: int = 1024
     """Tokens of a batch, padding included."""
     encoder_rate: float = 2e-4

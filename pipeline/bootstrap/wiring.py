@@ -65,7 +65,13 @@ def model(s: Settings) -> Model:
     from pipeline.adapters.onnx import OnnxModel
 
     installed = Path(__file__).parent.parent / "_models" / s.model.name
-    return OnnxModel(s.model if s.model.is_dir() or not installed.is_dir() else installed, threads=s.model_threads)
+    folder = s.model if s.model.is_dir() or not installed.is_dir() else installed
+    shipped = OnnxModel(folder, threads=s.model_threads)
+    if not s.entity_model:
+        return shipped
+    from pipeline.adapters.hub import HubEntities
+
+    return HubEntities(shipped, s.entity_model)
 
 
 def catalogue(s: Settings) -> list[Source]:

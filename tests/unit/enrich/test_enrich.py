@@ -179,3 +179,20 @@ def test_times_of_a_leap_day_anchor_do_not_fail() -> None:
     read = read_article(leap, model=MODEL, now=NOW)
     assert ("2024-02-29", "2024-03-01") in [(each.from_, each.to) for each in read.times]
     assert date.fromisoformat(read.times[0].from_).year == 2023
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("Kiev accuse Moscou depuis hier.", "asserted"),
+        ("Le 3 mars 2021, Kiev attaque Moscou.", "historical"),
+        ("Le 19 avril, Kiev attaque Moscou.", "asserted"),
+        ("Le 30 avril 2023, Kiev attaque Moscou.", "future"),
+        ("Le 30 avril 2023, Kiev accuse Moscou.", "asserted"),
+        ("Kiev attaque Moscou.", "asserted"),
+    ],
+)
+def test_the_date_of_an_event_settles_its_status(text: str, status: str) -> None:
+    reader = model({"Kiev": "LOC", "Moscou": "LOC"}, {"attaque": "ASSAULT", "accuse": "ACCUSE"})
+    (event,) = read_article(article(text), model=reader, now=NOW).events
+    assert event.status == status

@@ -1,0 +1,136 @@
+"""Whole articles through the whole of enrich: what the rules add to the model, measured where gold says what is right.
+
+Dates and countries are compared within events of the right type that the model found, as a user meets them.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from pipeline.enrich import read_article
+from pipeline.events import Article, DateRange, NewsEvent, Participant, Sentence
+from pipeline.identity import content_hash
+from pipeline.ports import Model
+from training.data import Document
+
+_KINDS = {"titre": "heading", "chapô": "body", "intertitre": "heading", "légende": "caption", "dateline": "dateline"}
+
+
+class Share(NamedTuple):
+    """How many of how many."""
+
+    right: int
+    cases: int
+
+    @property
+    def value(self) -> float:
+        return self.right / max(1, self.cases)
+
+
+class Found(NamedTuple):
+    """What whole articles gave: dates of events (all, and those gold dates), countries of actors and recipients."""
+
+    date: Share
+    date_where_gold_has_one: Share
+    country: Share
+
+
+def article_of(document: Document) -> Article:
+    """Return an annotated text as the article that normalise would have made of it."""
+    day = document["date"]
+    sentences = [
+        Sentence(start=s["start"], end=s["end"], kind=_KINDS.get(s.get("kind", ""), "body"))  # type: ignore[arg-type]
+        for s in document["sentences"]
+    ]
+    return Article(
+        article_id=document["id"],
+        revision=1,
+        source="evaluation",
+        url=None,
+        title=None,
+        authors=(),
+        published_at=datetime.fromisoformat(day).replace(hour=12, tzinfo=UTC) if day else None,
+        published_precision="day" if day else None,
+        fetched_at=datetime(2026, 1, 1, tzinfo=UTC),
+        language="fr",
+        content_hash=content_hash(None, document["text"]),
+        text=document["text"],
+        sentences=tuple(sentences),
+    )
+
+
+def measure(model: Model, documents: Iterable[Document]) -> Found:
+    """Return what is right among the events found whose type is right, sentence by sentence, in order."""
+    dates, dated, countries = [0, 0], [0, 0], [0, 0]
+    for document in documents:
+        article = article_of(document)
+        read = read_article(article, model=model, now=article.fetched_at)
+        for gold, found in _matched(document, read.events):
+            right = interval_of(gold["date"]) == _interval(found.date)
+            dates = [dates[0] + right, dates[1] + 1]
+            if gold["date"]:
+                dated = [dated[0] + right, dated[1] + 1]
+            for span, participant in _overlapping(gold, found):
+                if span.get("country"):
+                    countries = [countries[0] + (participant.country == span["country"]), countries[1] + 1]
+    return Found(Share(*dates), Share(*dated), Share(*countries))
+
+
+def statuses(model: Model, documents: Iterable[Document]) -> float:
+    """Return the share of statuses that are right, dates taken into account, within events of the right type."""
+    right = cases = 0
+    for document in documents:
+        article = article_of(document)
+        read = read_article(article, model=model, now=article.fetched_at)
+        for gold, found in _matched(document, read.events):
+            right += gold["status"] == found.status
+            cases += 1
+    return right / max(1, cases)
+
+
+def _matched(document: Document, events: Iterable[NewsEvent]) -> list[tuple[Mapping[str, Any], NewsEvent]]:
+    left = list(events)
+    out = []
+    for gold in document["events"]:
+        sentence = document["sentences"][gold["sentence"]]
+        same = next((e for e in left if e.sentence.start == sentence["start"] and e.type == gold["type"]), None)
+        if same is not None:
+            left.remove(same)
+            out.append((gold, same))
+    return out
+
+
+def _overlapping(gold: Mapping[str, Any], found: NewsEvent) -> list[tuple[Mapping[str, Any], Participant]]:
+    pairs = ((gold["actors"], found.actors), (gold["recipients"], found.recipients))
+    return [
+        (span, participant)
+        for spans, participants in pairs
+        for span in spans
+        for participant in participants
+        if participant.start < span["end"] and span["start"] < participant.end
+    ]
+
+
+def interval_of(gold: str | None) -> tuple[str, str] | None:
+    """Return a gold date, `2018-12-04`, `2018-12`, `2018` or `from/to` with exclusive end, as a half-open interval."""
+    if not gold:
+        return None
+    start, slash, end = gold.partition("/")
+    return (_first(start), _first(end)) if slash else (_first(start), _behind(start))
+
+
+def _first(day: str) -> str:
+    return {4: f"{day}-01-01", 7: f"{day}-01"}.get(len(day), day)
+
+
+def _behind(day: str) -> str:
+    first = date.fromisoformat(_first(day))
+    if len(day) == 4:
+        return date(first.year + 1, 1, 1).isoformat()
+    if len(day) == 7:
+        return (first.replace(day=28) + timedelta(days=4)).replace(day=1).isoformat()
+    return (first + timedelta(days=1)).isoformat()
+
+
+def _interval(found: DateRange | None) -> tuple[str, str] | None:
+    return (found.from_[:10], found.to[:10]) if found else None
