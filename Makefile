@@ -45,7 +45,7 @@ annotations: setup ## check every annotated text: offsets, labels, doubles
 	@$(BIN)/python -m training.notation training/press/*.txt
 
 test-hub: .venv-train/.ready ## a Hugging Face model for the entities (needs PyTorch)
-	@.venv-train/bin/python -m pytest -q -p no:cacheprovider tests/hub
+	@.venv-train/bin/python -m pytest -q -c /dev/null --rootdir . --noconftest -p no:cacheprovider tests/hub
 
 .venv-train/.ready: requirements-training.lock
 	@test -d .venv-train || ($(PYTHON) -m venv .venv-train && .venv-train/bin/pip install -q uv)

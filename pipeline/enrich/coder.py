@@ -11,6 +11,7 @@ from pipeline.enrich import plover
 from pipeline.enrich.actors import may_be_local, participant
 from pipeline.enrich.mentions import evidence, in_article, overlaps
 from pipeline.enrich.places import resolve
+from pipeline.enrich.reference import References
 from pipeline.enrich.scene import Scene
 from pipeline.events import (
     Article,
@@ -47,11 +48,13 @@ def code_events(
     """Return the events of every sentence, in order. Raises ValueError for what PLOVER does not have."""
     events: dict[str, NewsEvent] = {}
     scene = Scene(article, mentions, entities)
+    references = References(article, mentions, entities)
     for number, (sentence, reading) in enumerate(zip(article.sentences, readings, strict=True)):
         context = _Context(
             article,
             sentence,
             scene.country(number),
+            references,
             [each for each in mentions if sentence.start <= each.start < sentence.end],
             entities,
             [each for each in times if sentence.start <= each.start < sentence.end],
@@ -71,6 +74,7 @@ class _Context(NamedTuple):
     sentence: Sentence
     scene: str | None
     """The country it plays in."""
+    references: References
     mentions: list[Mention]
     entities: Mapping[str, Entity]
     times: list[TimeExpression]
@@ -112,6 +116,22 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
     )
 
 
+def _meant(context: _Context, found: Participant) -> Participant:
+    """Return the participant as the person its description or pronoun means, or as it is."""
+    if found.entity_id is not None:
+        return found
+    person = context.references.resolve(Span(found.start, found.end))
+    if person is None:
+        return found
+    return replace(
+        found,
+        entity_id=person.entity_id,
+        name=person.name,
+        country=found.country or person.country,
+        sectors=found.sectors or person.sectors,
+    )
+
+
 def _status(type_: str, read: str, when: DateRange | None, today: date | None) -> str:
     """Return the status that the event's own date settles, else the one the model read.
 
@@ -137,7 +157,7 @@ def _day_of(article: Article) -> date | None:
 def _participants(context: _Context, spans: Sequence[Span]) -> tuple[tuple[Participant, ...], bool]:
     """Return the participants in order, and whether one's country is the scene's for want of words that tell it."""
     moved = sorted({in_article(context.sentence, span) for span in spans})
-    told = [participant(context.article, span, context.mentions, context.entities) for span in moved]
+    told = [_meant(context, participant(context.article, s, context.mentions, context.entities)) for s in moved]
     known = tuple(
         replace(each, country=context.scene) if each.country is None and may_be_local(each.text) else each
         for each in told
