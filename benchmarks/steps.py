@@ -1,6 +1,5 @@
 """Each step alone, on the same articles: articles a second and MB of text a second, one core."""
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from pipeline.fetch import Source, pull
 from pipeline.normalise import clean
 from pipeline.ports import Record
 from pipeline.store import segment
+from training.data import read_press
 
 _SEEDS = Path(__file__).parent.parent / "seeds"
 _MODEL = Path(__file__).parent.parent / "models" / "fr-news-small"
@@ -84,11 +84,11 @@ def _cut(records: Sequence[Record], now: datetime) -> Sequence[object]:
     return [segment(records, start=0, end=len(records), now=now, unique="bench")]
 
 
-def sentences(count: int) -> list[str]:
-    """Return sentences of the seeds, for the peers."""
-    out = []
-    for line in (_SEEDS / "archives").glob("*.jsonl"):
-        for row in line.read_text(encoding="utf-8").splitlines():
-            article = json.loads(row)["text"]
-            out += [s for s in article.replace("\n", " ").split(". ") if s]
-    return (out * (count // len(out) + 1))[:count]
+def articles(sentences: int) -> list[list[str]]:
+    """Return articles as their sentences, about `sentences` in all, none twice: our own press texts."""
+    out: list[list[str]] = []
+    for document in read_press().values():
+        out.append([example.text for example in document])
+        if sum(map(len, out)) >= sentences:
+            break
+    return out

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 from pipeline.ports import Span
+
+Kind = Literal["MONEY", "CASUALTIES", "AMOUNT"]
 
 _UNITS_SMALL = "un|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize"
 _TENS = "vingt|trente|quarante|cinquante|soixante|cent|cents|mille"
@@ -22,8 +25,9 @@ _MONEY = (
     r"|hryvnias|rials)"
     r"(?:[ ](?:américains|canadiens|australiens))?|euro|dollar|[€$£¥]"
 )
+_HURT = "morts?|mortes?|tués?|tuées?|blessés?|blessées?|victimes?|disparus?|disparues?|décès|cadavres?|corps"
 _PEOPLE = (
-    "morts?|tués?|tuées?|blessés?|blessées?|victimes?|disparus?|disparues?|otages?|décès|cadavres?|corps|personnes?|civils?"
+    "otages?|personnes?|civils?"
     "|soldats?|militaires?|policiers?|manifestants?|combattants?|migrants?|réfugiés?|prisonniers?|détenus?|habitants?"
     "|salariés?|enfants?|femmes?|hommes?|députés?|voix|arrestations?|interpellations?|hospitalisés?|licenciements?"
 )
@@ -32,13 +36,23 @@ _MEASURE = (
     "|MW|GW|points?|missiles?|drones?|obus|chars?|avions?|véhicules?|logements?|sièges?|pour[ ]cent|%"
 )
 _AMOUNT = re.compile(
-    rf"(?<![\w.,])(?:{_NUMBER})[ \u00a0\u202f]?(?:{_MONEY}|{_PEOPLE}|{_MEASURE})(?!\w)"
+    rf"(?<![\w.,])(?:{_NUMBER})[ \u00a0\u202f]?(?:(?P<money>{_MONEY})|(?P<hurt>{_HURT})|{_PEOPLE}|{_MEASURE})"
+    # `deux civils tués`: whoever was counted was hurt.
+    rf"(?P<hurt_behind>[ ](?:tués?|tuées?|blessés?|blessées?|disparus?|disparues?))?(?!\w)"
     rf"|(?<![\w.,])(?:{_DIGITS}|{_WORDS})[ \u00a0\u202f](?:millions|milliards)(?!\w)",
     re.IGNORECASE,
 )
 
 
-def find_amounts(text: str) -> Iterator[Span]:
-    """Yield where amounts stand, from left to right, number and unit: `150 milliards de dollars`."""
+class Amount(NamedTuple):
+    """Where an amount stands, and whether it is money, people killed or hurt, or anything else that is counted."""
+
+    span: Span
+    kind: Kind
+
+
+def find_amounts(text: str) -> Iterator[Amount]:
+    """Yield the amounts from left to right, number and unit: `150 milliards de dollars`."""
     for match in _AMOUNT.finditer(text):
-        yield Span(match.start(), match.end())
+        kind: Kind = "MONEY" if match["money"] else "CASUALTIES" if match["hurt"] or match["hurt_behind"] else "AMOUNT"
+        yield Amount(Span(match.start(), match.end()), kind)

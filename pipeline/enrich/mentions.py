@@ -36,10 +36,10 @@ def find_mentions(article: Article, readings: Sequence[ModelReading]) -> list[Me
             found.append(_mention(at, entity.type, entity.confidence))
     taken = [Span(each.start, each.end) for each in found]
     for sentence in article.sentences:
-        for span in find_amounts(article.text[sentence.start : sentence.end]):
-            moved = in_article(sentence, span)
+        for amount in find_amounts(article.text[sentence.start : sentence.end]):
+            moved = in_article(sentence, amount.span)
             if not overlaps(moved, taken):
-                found.append(_mention(evidence(article, moved), "AMOUNT", _RULE_CONFIDENCE))
+                found.append(_mention(evidence(article, moved), amount.kind, _RULE_CONFIDENCE))
     return sorted(found, key=lambda each: (each.start, each.end))
 
 

@@ -20,6 +20,8 @@ _TYPE_NAMES = {
     "DATE": "date",
     "TIME": "time",
     "AMOUNT": "amount",
+    "MONEY": "sum of money",
+    "CASUALTIES": "people killed or hurt",
 }
 _STYLE = """
 :root { color-scheme: light dark; --ink: light-dark(#1b1b1b, #ececec); --paper: light-dark(#fffdf8, #17181a);

@@ -94,6 +94,32 @@ def test_any_text_gives_spans_that_slice_it(model: Model, text: str) -> None:
     check(text, reading)
 
 
+BAD = {
+    "capitals without accents": "LE PRESIDENT EMMANUEL MACRON A RENCONTRE MARDI A PARIS LE CHANCELIER ALLEMAND",
+    "no punctuation": "macron a rencontre mardi a paris le chancelier allemand et les syndicats appellent a la greve",
+    "another language": "The minister said on Tuesday that sanctions on Moscow would end. Der Minister schwieg.",
+    "html leftovers": "<p>Kiev&nbsp;: l&rsquo;attaque</p><br/>{{ads}}<script>a=1;</script> a fait 3 morts",
+    "emoji and marks": "🚨 URGENT 🇺🇦 \u202bKiev\u202c 👩‍👩‍👧‍👦 attaquée… 💥💥",
+    "only marks": "«»…!?–—()[]",
+    "zero widths": "Ki\u200bev a é\u0301té attaquée\ufeff.",
+    "one long word": "anti" + "constitutionnelle" * 300,
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_text_gives_a_valid_reading(shipped: OnnxModel, name: str) -> None:
+    title, bad, last = shipped.read([SENTENCES[0], BAD[name], SENTENCES[1]])
+    check(BAD[name], bad)
+    assert title.entities
+    assert last.events
+
+
+def test_names_in_capitals_are_found(shipped: OnnxModel) -> None:
+    text = BAD["capitals without accents"]
+    (reading,) = shipped.read([text])
+    assert {"PARIS", "EMMANUEL MACRON"} & {text[e.start : e.end] for e in reading.entities}
+
+
 def test_a_very_long_sentence_takes_time_in_proportion(shipped: OnnxModel) -> None:
     def seconds(length: int) -> float:
         text = "la paix reste possible entre Kiev et Moscou et " * (length // 47)

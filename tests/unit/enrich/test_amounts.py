@@ -23,4 +23,21 @@ from pipeline.enrich.amounts import find_amounts
     ],
 )
 def test_amounts_of_a_sentence(sentence: str, amounts: list[str]) -> None:
-    assert [sentence[each.start : each.end] for each in find_amounts(sentence)] == amounts
+    assert [sentence[each.span.start : each.span.end] for each in find_amounts(sentence)] == amounts
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kind"),
+    [
+        ("150 milliards de dollars", "MONEY"),
+        ("20 € comptant", "MONEY"),
+        ("29 morts", "CASUALTIES"),
+        ("deux civils tués", "CASUALTIES"),
+        ("douze soldats blessés", "CASUALTIES"),
+        ("douze soldats", "AMOUNT"),
+        ("65 milliards", "AMOUNT"),
+        ("30 %", "AMOUNT"),
+    ],
+)
+def test_an_amount_is_money_people_hurt_or_something_else(sentence: str, kind: str) -> None:
+    assert [each.kind for each in find_amounts(sentence)] == [kind]

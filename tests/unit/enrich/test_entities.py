@@ -126,5 +126,5 @@ def test_ids_are_the_same_every_time_and_differ_between_articles() -> None:
 
 def test_dates_and_amounts_are_mentions_without_an_entity() -> None:
     mentions, entities = _linked("Jeudi, 29 morts.", {"Jeudi": "DATE"})
-    assert [(each.type, each.entity_id) for each in mentions] == [("DATE", None), ("AMOUNT", None)]
+    assert [(each.type, each.entity_id) for each in mentions] == [("DATE", None), ("CASUALTIES", None)]
     assert entities == {}
