@@ -13,6 +13,7 @@ from pipeline.enrich.mentions import evidence, in_article, overlaps
 from pipeline.enrich.places import resolve
 from pipeline.enrich.reference import References
 from pipeline.enrich.scene import Scene
+from pipeline.enrich.weapons import mode_by_weapon
 from pipeline.events import (
     Article,
     DateRange,
@@ -58,6 +59,7 @@ def code_events(
             [each for each in mentions if sentence.start <= each.start < sentence.end],
             entities,
             [each for each in times if sentence.start <= each.start < sentence.end],
+            sum(each.type == "ASSAULT" for each in reading.events),
         )
         triggers = [in_article(sentence, each.trigger) for each in reading.events]
         for found, trigger in zip(reading.events, triggers, strict=True):
@@ -78,12 +80,13 @@ class _Context(NamedTuple):
     mentions: list[Mention]
     entities: Mapping[str, Entity]
     times: list[TimeExpression]
+    assaults: int
 
 
 def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[Span]) -> NewsEvent:
     article, sentence = context.article, context.sentence
     when = _date_of(context, trigger, others)
-    coding = plover.code(found.type, found.mode, _status(found.type, found.status, when, _day_of(article)))
+    coding = plover.code(found.type, _mode(context, found), _status(found.type, found.status, when, _day_of(article)))
     actors, actors_inferred = _participants(context, found.actors)
     recipients, recipients_inferred = _participants(context, found.recipients)
     inferred = {"actors.country": actors_inferred, "recipients.country": recipients_inferred}
@@ -114,6 +117,14 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
         date=when,
         inferred=tuple(name for name, is_so in inferred.items() if is_so),
     )
+
+
+def _mode(context: _Context, found: EventSpan) -> str | None:
+    """Return the mode the model read, or what the one weapon named says of the one assault of a sentence."""
+    if found.type != "ASSAULT" or context.assaults != 1:
+        return found.mode
+    sentence = context.article.text[context.sentence.start : context.sentence.end]
+    return mode_by_weapon(sentence) or found.mode
 
 
 def _meant(context: _Context, found: Participant) -> Participant:

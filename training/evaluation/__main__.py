@@ -13,7 +13,7 @@ from pipeline.adapters.onnx import OnnxModel
 from training.data import Document, examples, raw_press, raw_wikinews, read_split
 from training.evaluate import labels_hash
 from training.evaluation import curves, page, report
-from training.evaluation.articles import measure, statuses
+from training.evaluation.articles import measure
 from training.evaluation.peers import ask
 from training.scores import Pair, event_confidences, names_in, read_documents
 
@@ -67,8 +67,7 @@ def _one_set(
     seconds = time.perf_counter() - began
     asked = ask(test, known, documents)
     theirs: Mapping[str, Sequence[Pair]] = {**asked.spacy, "tfidf": asked.tfidf}
-    status = statuses(model, documents)
-    table = report.rows(pairs, measure(model, documents), status, theirs, asked, names_in(known))
+    table = report.rows(pairs, measure(model, documents), theirs, asked, names_in(known))
     speed = {"ours": len(pairs) / seconds} | {n: len(pairs) / s for n, s in asked.spacy_seconds.items()}
     table += [
         report.Row(

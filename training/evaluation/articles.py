@@ -3,6 +3,7 @@
 Dates and countries are compared within events of the right type that the model found, as a user meets them.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -28,11 +29,14 @@ class Share(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What whole articles gave: dates of events (all, and those gold dates), countries of actors and recipients."""
+    """What whole articles gave: dates of events (all, and those gold dates), countries of actors and recipients, status
+    and mode after the rules."""
 
     date: Share
     date_where_gold_has_one: Share
     country: Share
+    status: Share
+    mode: Share
 
 
 def article_of(document: Document) -> Article:
@@ -61,31 +65,28 @@ def article_of(document: Document) -> Article:
 
 def measure(model: Model, documents: Iterable[Document]) -> Found:
     """Return what is right among the events found whose type is right, sentence by sentence, in order."""
-    dates, dated, countries = [0, 0], [0, 0], [0, 0]
+    right: Counter[str] = Counter()
+    cases: Counter[str] = Counter()
     for document in documents:
         article = article_of(document)
         read = read_article(article, model=model, now=article.fetched_at)
         for gold, found in _matched(document, read.events):
-            right = interval_of(gold["date"]) == _interval(found.date)
-            dates = [dates[0] + right, dates[1] + 1]
+            same_date = interval_of(gold["date"]) == _interval(found.date)
+            checks = [
+                ("date", same_date),
+                ("status", gold["status"] == found.status),
+                ("mode", gold["mode"] == found.mode),
+            ]
             if gold["date"]:
-                dated = [dated[0] + right, dated[1] + 1]
-            for span, participant in _overlapping(gold, found):
-                if span.get("country"):
-                    countries = [countries[0] + (participant.country == span["country"]), countries[1] + 1]
-    return Found(Share(*dates), Share(*dated), Share(*countries))
-
-
-def statuses(model: Model, documents: Iterable[Document]) -> float:
-    """Return the share of statuses that are right, dates taken into account, within events of the right type."""
-    right = cases = 0
-    for document in documents:
-        article = article_of(document)
-        read = read_article(article, model=model, now=article.fetched_at)
-        for gold, found in _matched(document, read.events):
-            right += gold["status"] == found.status
-            cases += 1
-    return right / max(1, cases)
+                checks.append(("date_where_gold_has_one", same_date))
+            checks += [
+                ("country", participant.country == span["country"])
+                for span, participant in _overlapping(gold, found)
+                if span.get("country")
+            ]
+            cases.update(name for name, _ in checks)
+            right.update(name for name, is_so in checks if is_so)
+    return Found(**{name: Share(right[name], cases[name]) for name in Found._fields})
 
 
 def _matched(document: Document, events: Iterable[NewsEvent]) -> list[tuple[Mapping[str, Any], NewsEvent]]:

@@ -50,7 +50,7 @@ _WORDS = {
     "recipient_overlap_f1": "recipient, overlap-F1",
     "place_overlap_f1": "place, overlap-F1",
     "status_accuracy": "status right (model alone)",
-    "mode_accuracy": "mode right",
+    "mode_accuracy": "mode right (model alone)",
     "event_calibration_error": "calibration error of events",
     "entity_calibration_error": "calibration error of entities",
 }
@@ -59,7 +59,6 @@ _WORDS = {
 def rows(
     pairs: Sequence[Pair],
     found: Found,
-    status: float,
     peers: Mapping[str, Sequence[Pair]],
     asked: Peers,
     seen: frozenset[str],
@@ -81,7 +80,8 @@ def rows(
             out.append(Row("    95 % interval, by articles", f"{low:.3f}–{high:.3f}", {}, ""))
     for name in ("actor_overlap_f1", "recipient_overlap_f1", "place_overlap_f1", "mode_accuracy", "status_accuracy"):
         out.append(_row(name, own, {}))
-    out.append(Row("status right (with its date)", _show(status), {}, _target("status_accuracy")))
+    out.append(Row("status right (with its date)", _show(found.status.value), {}, _target("status_accuracy")))
+    out.append(Row("mode right (with its weapon)", _show(found.mode.value), {}, ""))
     out.append(Row("date of an event, exact or rightly none", _show(found.date.value), {}, _target("date")))
     dated = found.date_where_gold_has_one
     out.append(

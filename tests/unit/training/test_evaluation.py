@@ -9,7 +9,7 @@ from pipeline.adapters.memory_model import MemoryModel
 from pipeline.ports import EventSpan, ModelReading, Span
 from training.data import EventExample, SentenceExample, raw_press
 from training.evaluation import curves, page, report
-from training.evaluation.articles import article_of, interval_of, measure, statuses
+from training.evaluation.articles import article_of, interval_of, measure
 from training.scores import Pair
 
 
@@ -108,6 +108,7 @@ def test_whole_articles_are_measured_through_enrich() -> None:
             {
                 "sentence": 0,
                 "type": "ACCUSE",
+                "mode": "allege",
                 "status": "historical",
                 "date": "2023-03-03",
                 "actors": [{"start": 0, "end": 4, "country": "UKR"}],
@@ -118,7 +119,7 @@ def test_whole_articles_are_measured_through_enrich() -> None:
     model = MemoryModel({"Kiev": "LOC", "Moscou": "LOC"}, {"accuse": "ACCUSE"})
     found = measure(model, [document])
     assert (found.date, found.date_where_gold_has_one, found.country) == ((1, 1), (1, 1), (1, 2))
-    assert statuses(model, [document]) == 1.0
+    assert (found.status, found.mode) == ((1, 1), (0, 1))
 
 
 def test_an_annotated_text_becomes_an_article_with_its_kinds() -> None:
