@@ -51,6 +51,7 @@ def code_events(
     scene = Scene(article, mentions, entities)
     references = References(article, mentions, entities)
     for number, (sentence, reading) in enumerate(zip(article.sentences, readings, strict=True)):
+        spans = told_once(reading.events)
         context = _Context(
             article,
             sentence,
@@ -59,14 +60,45 @@ def code_events(
             [each for each in mentions if sentence.start <= each.start < sentence.end],
             entities,
             [each for each in times if sentence.start <= each.start < sentence.end],
-            sum(each.type == "ASSAULT" for each in reading.events),
+            sum(each.type == "ASSAULT" for each in spans),
         )
-        triggers = [in_article(sentence, each.trigger) for each in reading.events]
-        for found, trigger in zip(reading.events, triggers, strict=True):
+        triggers = [in_article(sentence, each.trigger) for each in spans]
+        for found, trigger in zip(spans, triggers, strict=True):
             others = [each for each in triggers if each != trigger]
             event = _event(context, found, trigger, others)
             events.setdefault(event.event_id, event)
     return list(events.values())
+
+
+def told_once(events: Sequence[EventSpan]) -> list[EventSpan]:
+    """Return the events of a sentence, those of one type with the same participants as one (rule 3 of the guidelines):
+    `une attaque de drones a visé Kiev` is one, and its trigger the first."""
+    out: list[EventSpan] = []
+    for event in events:
+        same = next((n for n, earlier in enumerate(out) if _is_same(earlier, event)), None)
+        if same is None:
+            out.append(event)
+        else:
+            first = out[same]
+            out[same] = replace(
+                first,
+                actors=tuple(sorted({*first.actors, *event.actors})),
+                recipients=tuple(sorted({*first.recipients, *event.recipients} - {*first.actors, *event.actors})),
+                places=tuple(sorted({*first.places, *event.places})),
+            )
+    return out
+
+
+def _is_same(one: EventSpan, other: EventSpan) -> bool:
+    """Tell whether two findings can be one event: alike in type and mode, with an actor in common and no recipient
+    that differs, or, where one has no actor, with a recipient in common."""
+    if one.type != other.type or (one.mode and other.mode and one.mode != other.mode):
+        return False
+    common = set(one.recipients) & set(other.recipients)
+    if one.actors and other.actors:
+        apart = bool(one.recipients and other.recipients) and not common
+        return bool(set(one.actors) & set(other.actors)) and not apart
+    return bool(common)
 
 
 class _Context(NamedTuple):
@@ -178,7 +210,10 @@ def _participants(context: _Context, spans: Sequence[Span]) -> tuple[tuple[Parti
 
 def _place(context: _Context, spans: Sequence[Span]) -> Place | None:
     """Return the narrowest of the places the model gave: a town before a region, that before a country."""
-    found = [_placed(context, in_article(context.sentence, span)) for span in spans]
+    moved = [in_article(context.sentence, span) for span in spans]
+    # `l'adhésion à l'Otan`: a body's or a person's bare name is no place.
+    bare = {(m.start, m.end) for m in context.mentions if m.type in ("ORG", "PER")}
+    found = [_placed(context, span) for span in moved if (span.start, span.end) not in bare]
     return min(found, key=lambda each: (each.lat is None, each.geonames_id is None), default=None)
 
 

@@ -1,0 +1,53 @@
+"""An event told by two words of a sentence is one event; two events are two."""
+
+import pytest
+from msgspec.structs import replace
+
+from pipeline.enrich.coder import told_once
+from pipeline.ports import EventSpan, Span
+
+RUSSIA, UKRAINE, KIEV, ODESSA = Span(0, 6), Span(10, 17), Span(20, 24), Span(30, 36)
+ATTACK = EventSpan(
+    type="ASSAULT",
+    mode=None,
+    status="asserted",
+    contexts=(),
+    confidence=0.9,
+    trigger=Span(7, 9),
+    actors=(RUSSIA,),
+    recipients=(),
+    places=(),
+)
+
+
+def test_two_words_for_one_attack_are_one_event_with_all_that_both_tell() -> None:
+    (found,) = told_once([ATTACK, replace(ATTACK, trigger=Span(18, 19), recipients=(KIEV,), places=(ODESSA,))])
+    assert (found.trigger, found.actors, found.recipients, found.places) == (
+        Span(7, 9),
+        (RUSSIA,),
+        (KIEV,),
+        (ODESSA,),
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ATTACK, type="ACCUSE"),
+        replace(ATTACK, actors=(UKRAINE,), recipients=(RUSSIA,)),
+        replace(ATTACK, actors=()),
+    ],
+)
+def test_another_type_or_other_participants_are_another_event(other: EventSpan) -> None:
+    assert told_once([ATTACK, other]) == [ATTACK, other]
+
+
+def test_another_mode_or_recipient_is_another_event() -> None:
+    drone, missile = replace(ATTACK, mode="drone"), replace(ATTACK, mode="heavy-weapons")
+    assert len(told_once([drone, missile])) == 2
+    assert len(told_once([replace(ATTACK, recipients=(KIEV,)), replace(ATTACK, recipients=(ODESSA,))])) == 2
+
+
+def test_without_an_actor_a_common_recipient_makes_them_one() -> None:
+    victims = replace(ATTACK, actors=(), recipients=(KIEV,))
+    assert len(told_once([replace(ATTACK, recipients=(KIEV,)), victims])) == 1
