@@ -216,6 +216,17 @@ def test_a_stored_event_of_version_1_is_lifted_to_version_2() -> None:
     assert event.envelope.version == 2
 
 
+def test_a_stored_enriched_article_of_version_1_is_lifted_to_version_2() -> None:
+    stored = json.loads((EXAMPLES / "enriched-v1.json").read_text())
+    headers = tuple((name, value.encode()) for name, value in stored["headers"].items())
+    event = codec.decode(codec.Wire(b"", headers, json.dumps(stored["body"]).encode()))
+    assert isinstance(event, Event)
+    assert isinstance(event.data, EnrichedArticle)
+    assert event.data.quotes == ()
+    assert [(e.type, e.inferred) for e in event.data.events] == [("ACCUSE", ())]
+    assert event.envelope.version == 2
+
+
 def test_every_older_version_has_its_upcaster_and_its_schema() -> None:
     for kind in codec.EVENT_TYPES:
         for version in range(1, kind.version + 1):
