@@ -1,51 +1,114 @@
-"""Settings → the wired line. The only room that knows the real classes; cli, DAGs and tests call it."""
+"""Settings → the wired line. The only room that knows the real classes; cli, DAGs and tests call it.
 
-from pipeline.bootstrap.fetching import (
-    fetch_sources,
-    source_table,
-)
-from pipeline.bootstrap.local import (
-    services_down,
-    services_up,
-)
-from pipeline.bootstrap.night import (
-    day_window,
-    fetch_group,
-    fetched_ends,
-    finish_night,
-    last_night,
-    load_warehouse,
-    plan_night,
-    require_success,
-    wait_until_archived,
-)
-from pipeline.bootstrap.questions import (
-    diagnosis,
-    extracted,
-    line_status,
-    query,
-    retry_rejected,
-    verdict,
-)
-from pipeline.bootstrap.wiring import (
-    NIGHT,
-    airflow,
-    archived_positions,
-    browser,
-    catalogue,
-    clock,
-    instance,
-    model,
-    next_night,
-    prepare,
-    secret,
-    settings,
-    store,
-    warehouse,
-)
-from pipeline.bootstrap.workers import (
-    run_step,
-)
+What it offers is imported when it is first asked for: `depeche extract` needs no broker's and no warehouse's code.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.bootstrap.fetching import (
+        fetch_sources,
+        source_table,
+    )
+    from pipeline.bootstrap.local import (
+        services_down,
+        services_up,
+    )
+    from pipeline.bootstrap.night import (
+        day_window,
+        fetch_group,
+        fetched_ends,
+        finish_night,
+        last_night,
+        load_warehouse,
+        plan_night,
+        require_success,
+        wait_until_archived,
+    )
+    from pipeline.bootstrap.questions import (
+        diagnosis,
+        line_status,
+        query,
+        retry_rejected,
+        verdict,
+    )
+    from pipeline.bootstrap.reading import extracted, model
+    from pipeline.bootstrap.wiring import (
+        NIGHT,
+        airflow,
+        archived_positions,
+        browser,
+        catalogue,
+        clock,
+        instance,
+        next_night,
+        prepare,
+        secret,
+        settings,
+        store,
+        warehouse,
+    )
+    from pipeline.bootstrap.workers import (
+        run_step,
+    )
+
+_HOMES = {
+    "fetching": (
+        "fetch_sources",
+        "source_table",
+    ),
+    "local": (
+        "services_down",
+        "services_up",
+    ),
+    "night": (
+        "day_window",
+        "fetch_group",
+        "fetched_ends",
+        "finish_night",
+        "last_night",
+        "load_warehouse",
+        "plan_night",
+        "require_success",
+        "wait_until_archived",
+    ),
+    "questions": (
+        "diagnosis",
+        "line_status",
+        "query",
+        "retry_rejected",
+        "verdict",
+    ),
+    "reading": (
+        "extracted",
+        "model",
+    ),
+    "wiring": (
+        "NIGHT",
+        "airflow",
+        "archived_positions",
+        "browser",
+        "catalogue",
+        "clock",
+        "instance",
+        "next_night",
+        "prepare",
+        "secret",
+        "settings",
+        "store",
+        "warehouse",
+    ),
+    "workers": ("run_step",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"pipeline.bootstrap.{module}"), name)
+    raise AttributeError(f"pipeline.bootstrap has no {name}")
+
 
 __all__ = [
     "NIGHT",

@@ -1,6 +1,6 @@
 """What people ask a line, wired: status, verify, rejected, doctor, SQL, and reading files without a line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,9 @@ from typing import Any
 from pipeline import flow
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.kafka import KafkaWriter
-from pipeline.bootstrap.fetching import http_fetcher
 from pipeline.bootstrap.night import last_night
-from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, model, settings, store, warehouse
-from pipeline.fetch import Source, Spoiled, pull
+from pipeline.bootstrap.reading import model
+from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, settings, store, warehouse
 from pipeline.settings import Settings
 
 
@@ -86,23 +85,3 @@ def diagnosis() -> list[Any]:
 def airflow_health(s: Settings) -> str:
     with airflow(s) as client:
         return str(client.health())
-
-
-def extracted(inputs: Iterator[tuple[str, bytes]]) -> Iterator[Any]:
-    """Yield an enriched article, or why there is none, for each article of the inputs; needs no service."""
-    from pipeline.adapters.memory_store import MemoryStore
-    from pipeline.extract import Turned, extract
-
-    now = SystemClock().now()
-
-    def lines(name: str, body: bytes) -> Iterator[Any]:
-        files = MemoryStore()
-        files.create("input.jsonl", body)
-        source = Source(name="extract", kind="jsonl", path="input.jsonl")
-        for haul in pull(source, None, fetcher=http_fetcher(settings()), files=files, now=now):
-            for item in haul.items:
-                yield (
-                    Turned(name + item.position[len("input.jsonl") :], item.flaw) if isinstance(item, Spoiled) else item
-                )
-
-    yield from extract(inputs, lines=lines, model=model(settings()), now=now)

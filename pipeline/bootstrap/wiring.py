@@ -3,7 +3,6 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,7 +16,7 @@ from pipeline.adapters.supervisor import local_secrets
 from pipeline.archive import chain_end
 from pipeline.errors import Misconfigured, RetryLater
 from pipeline.fetch import KINDS, Source, read_catalogue
-from pipeline.ports import Clock, Model, Partition
+from pipeline.ports import Clock, Partition
 from pipeline.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -58,20 +57,6 @@ def store(s: Settings) -> S3Store:
         access_key=secret(s, "s3_access_key"),
         secret_key=secret(s, "s3_secret_key"),
     )
-
-
-def model(s: Settings) -> Model:
-    """Return the model that reads sentences. Raises `Misconfigured` when its folder is none."""
-    from pipeline.adapters.onnx import OnnxModel
-
-    installed = Path(__file__).parent.parent / "_models" / s.model.name
-    folder = s.model if s.model.is_dir() or not installed.is_dir() else installed
-    shipped = OnnxModel(folder, threads=s.model_threads)
-    if not s.entity_model:
-        return shipped
-    from pipeline.adapters.hub import HubEntities
-
-    return HubEntities(shipped, s.entity_model)
 
 
 def catalogue(s: Settings) -> list[Source]:

@@ -7,7 +7,8 @@ from pipeline import flow, progress
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.kafka import KafkaBrowser, KafkaLog
 from pipeline.archive import Archive
-from pipeline.bootstrap.wiring import browser, instance, model, settings, store
+from pipeline.bootstrap.reading import model
+from pipeline.bootstrap.wiring import browser, instance, settings, store
 from pipeline.errors import Misconfigured
 from pipeline.ports import Partition
 from pipeline.settings import Settings
