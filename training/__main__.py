@@ -36,7 +36,10 @@ def main() -> None:
     torch.manual_seed(Recipe.seed)
 
     split = read_split()
-    documents = read_documents(options.data)
+    try:
+        documents = read_documents(options.data)
+    except FileNotFoundError as absent:
+        raise SystemExit(str(absent)) from absent
     wanted = {name: d for name, d in documents.items() if name not in split.test | split.dev}
     labels = Labels.of_ontology()
     base = read_base()
