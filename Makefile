@@ -42,7 +42,7 @@ eval: setup ## how good it reads, beside spaCy, TF-IDF and dateparser, in one ru
 	@$(BIN)/python -m training.evaluation
 
 annotations: setup ## check every annotated text: offsets, labels, doubles
-	@$(BIN)/python -m training.notation training/press/*.txt training/waiting/*.txt
+	@$(BIN)/python -m training.notation training/press/*.txt
 
 test-hub: .venv-train/.ready ## a Hugging Face model for the entities (needs PyTorch)
 	@.venv-train/bin/python -m pytest -q -c /dev/null --rootdir . --noconftest -p no:cacheprovider tests/hub
