@@ -1,7 +1,7 @@
 """One encoder, one forward pass, six heads: entities, triggers, status, mode, contexts, arguments.
 
-Every head labels tokens. A trigger has a probability of its own for each type, since one word can report two
-events ("condamné à de la prison": SANCTION and COERCE). For arguments each token asks, as a trigger would, and
+Every head labels tokens. A trigger has a probability of its own for each type, since one sentence can report several
+events ("condamné à deux ans de prison": SANCTION and COERCE). For arguments each token asks, as a trigger would, and
 answers, as an argument would; the two multiplied are its role in that trigger's event, so the arguments of a
 trigger need no second pass.
 """

@@ -12,6 +12,8 @@ from pipeline.ports import EntitySpan, EventSpan, ModelReading, Span
 Logits = npt.NDArray[np.float32]
 _CERTAIN = 0.98
 _FORBIDDEN = -50.0
+_CONCEIVABLE = 0.05
+"""Below this confidence a type is no rival of another."""
 _TRIGGER_SHARE = 0.5
 """A token belongs to a trigger when it has at least this share of the surest token's probability."""
 
@@ -229,12 +231,26 @@ def pooled(logits: Logits) -> Logits:
 
 
 def triggers_of(logits: Logits, scheme: Scheme, real: npt.NDArray[np.bool_]) -> Iterator[_Chunk]:
-    """Yield the triggers of each type whose confidence over the whole sentence reaches that type's threshold."""
+    """Yield the triggers of each type whose confidence over the whole sentence reaches that type's threshold.
+
+    One word reports one type of event: of two that claim it the surer one has it.
+    """
     logits = np.where(real[:, None], logits, -30.0).astype(np.float32)
+    claims = list(_claims(logits, scheme))
+    for claim in claims:
+        if claim.confidence < scheme.event_thresholds.get(claim.label, 0.5):
+            continue
+        rivals = (c for c in claims if c.label != claim.label and c.first < claim.last and claim.first < c.last)
+        if all(rival.confidence <= claim.confidence for rival in rivals):
+            yield claim
+
+
+def _claims(logits: Logits, scheme: Scheme) -> Iterator[_Chunk]:
+    """Yield the triggers of every type that is not out of the question."""
     whole = pooled(logits)
     for column, kind in enumerate(scheme.trigger):
         confidence = calibrated(float(whole[column]), scheme.event_calibration.get(kind, (1.0, 0.0)))
-        if confidence < scheme.event_thresholds.get(kind, 0.5):
+        if confidence < min(_CONCEIVABLE, scheme.event_thresholds.get(kind, 0.5)):
             continue
         probability = sigmoid(logits[:, column])
         runs = list(_runs(probability >= _TRIGGER_SHARE * probability.max()))

@@ -137,9 +137,14 @@ def test_each_type_has_its_own_trigger_and_only_modes_of_its_own() -> None:
     assert accuse.status == "asserted"
 
 
-def test_one_word_can_report_two_events() -> None:
-    found = read(_heads([[-9, -9], [3, 3], [-9, -9], [-9, -9]]), SCHEME, WORDS).events
-    assert [(e.type, e.trigger) for e in found] == [("ACCUSE", (3, 9)), ("AID", (3, 9))]
+def test_of_two_types_that_claim_one_word_the_surer_has_it() -> None:
+    found = read(_heads([[-9, -9], [3, 2], [-9, -9], [-9, -9]]), SCHEME, WORDS).events
+    assert [(e.type, e.trigger) for e in found] == [("AID", (3, 9))]
+
+
+def test_a_word_is_not_left_to_the_second_best_type_when_the_best_is_not_sure_enough() -> None:
+    strict = SCHEME._replace(event_thresholds={"AID": 0.99, "ACCUSE": 0.5})
+    assert read(_heads([[-9, -9], [3, 2], [-9, -9], [-9, -9]]), strict, WORDS).events == ()
 
 
 def test_a_second_trigger_of_a_type_must_be_sure_of_itself() -> None:
