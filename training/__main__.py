@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
     parser.add_argument("--limit", type=int, default=None, help="documents, for a quick try")
-    parser.add_argument("--version", default="0.2.0")
+    parser.add_argument("--version", default="0.3.0")
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(2)
