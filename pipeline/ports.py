@@ -66,10 +66,14 @@ class EventLog(Protocol):
         """Return up to `limit` next records, in offset order per partition; empty after `timeout` seconds."""
 
     def commit(self, messages: Sequence[Message], positions: Mapping[Partition, int]) -> None:
-        """Write `messages` and move the group to `positions` (the next offset to read), all or nothing."""
+        """Write `messages` and move the group to `positions` (the next offset to read), all or nothing.
 
-    def seek(self, positions: Mapping[Partition, int]) -> None:
-        """Read on from these offsets."""
+        After `RetryLater` it may have happened all the same: only the group's committed offsets tell.
+        """
+
+    def seek(self, positions: Mapping[Partition, int | None]) -> None:
+        """Read on from these offsets; where there is None, from the group's committed one, waiting until a commit
+        that is under way is decided."""
 
     def close(self) -> None:
         """Leave the group; what is not committed is read again by whoever comes next."""

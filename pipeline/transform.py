@@ -63,7 +63,7 @@ class Transform:
         self._browser = browser
         self._clock = clock
         self._states: dict[int, dict[str, ArticleState]] = {}
-        self._read_from: dict[Partition, int] = {}
+        self._read_from: set[Partition] = set()
         self.counts = {"emitted": 0, "unchanged": 0, "rejected": 0}
         self.log = open_log(self)
 
@@ -86,7 +86,7 @@ class Transform:
         """Forget what belongs to the new owner."""
         for partition in partitions:
             self._states.pop(partition.number, None)
-            self._read_from.pop(partition, None)
+            self._read_from.discard(partition)
 
     def _remembered(self, partition: Partition, start: int, end: int) -> dict[str, ArticleState]:
         states = {}
@@ -104,8 +104,7 @@ class Transform:
         """Take one batch through steps 1 to 4."""
         if not records:
             return
-        for record in records:
-            self._read_from.setdefault(Partition(record.topic, record.partition), record.offset)
+        self._read_from |= {Partition(record.topic, record.partition) for record in records}
         done = self._decide(records)
         messages = [message for each in done for message in self._messages(each)]
         positions = {Partition(r.topic, r.partition): r.offset + 1 for r in records}
@@ -115,8 +114,10 @@ class Transform:
             self._count(each)
 
     def rewind(self) -> None:
-        """Read the batch that could not be committed again."""
-        self.log.seek(self._read_from)
+        """Read on from the last commit: a batch whose commit took effect, though no answer came, is not done again."""
+        self.log.seek(dict.fromkeys(self._read_from))
+        # What that commit said is to be remembered was not noted here either.
+        self.assigned(sorted(self._read_from))
         self._read_from.clear()
 
     def finish(self) -> None:

@@ -1,7 +1,8 @@
 """`python -m training.crosscheck`: where labels and a model that never saw them disagree, for a person to read again.
 
-The documents outside the test part are cut into folds; a model trained on the others reads each. What it is sure of
-against a label is either its error or the label's: only a reader can tell. One JSON object a sentence, the surest first.
+The documents outside the test part are cut into folds; a model trained on the others reads each. Where it is sure of
+something against a label, one of the two errs, and only a reader can tell which. One JSON object a sentence, the
+surest first.
 """
 
 import argparse

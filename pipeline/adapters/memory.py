@@ -36,6 +36,8 @@ class MemoryBroker:
     def __init__(self, topics: Mapping[str, int], clock: MemoryClock | None = None) -> None:
         self.clock = clock or MemoryClock()
         self.down = False
+        self.loses_answers = False
+        """Whether commits take effect without their sender hearing of it."""
         self._records: dict[Partition, list[Record]] = {
             Partition(topic, number): [] for topic, count in topics.items() for number in range(count)
         }
@@ -162,10 +164,16 @@ class MemoryLog:
         for message in messages:
             self._broker.append(message)
         self._broker.positions(self._group).update(positions)
+        if self._broker.loses_answers:
+            raise RetryLater("the answer to this commit was lost")
 
-    def seek(self, positions: Mapping[Partition, int]) -> None:
+    def seek(self, positions: Mapping[Partition, int | None]) -> None:
         """See `EventLog.seek`."""
-        self._next |= {p: offset for p, offset in positions.items() if p in self.owned}
+        self._broker.answer()
+        committed = self._broker.positions(self._group)
+        for partition, wanted in positions.items():
+            if partition in self.owned:
+                self._next[partition] = committed.get(partition, 0) if wanted is None else wanted
 
     def close(self) -> None:
         """See `EventLog.close`."""

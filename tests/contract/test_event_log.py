@@ -5,15 +5,16 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
 from kafka import KafkaProducer
+from kafka.errors import KafkaTimeoutError
 
 from pipeline.adapters.kafka import KafkaBrowser, KafkaLog, KafkaWriter, create_topics
 from pipeline.adapters.memory import MemoryBroker, MemoryBrowser, MemoryLog, MemoryWriter
-from pipeline.errors import Fenced
+from pipeline.errors import Fenced, RetryLater
 from pipeline.ports import EventLog, LogBrowser, Message, Partition, Record
 from pipeline.progress import has_passed, remaining
 from tests.fixtures.servers import free_ports, start_kafka
@@ -42,6 +43,7 @@ class World(NamedTuple):
     out: str
     browser: LogBrowser
     open_log: Callable[..., EventLog]
+    lose_answers: Callable[[Any], None]
     write: Callable[[Sequence[Message]], None]
 
 
@@ -57,7 +59,10 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
             opened.append(MemoryLog(broker, group=group, topics=[topic], instance=instance, rebalance=watcher))
             return opened[-1]
 
-        yield World(topic, out, MemoryBrowser(broker), open_memory, MemoryWriter(broker, "seed").write)
+        def lose(_: Any) -> None:
+            broker.loses_answers = True
+
+        yield World(topic, out, MemoryBrowser(broker), open_memory, lose, MemoryWriter(broker, "seed").write)
         return
     bootstrap: str = request.getfixturevalue("kafka")
     create_topics(bootstrap, [topic, out], compacted=[], partitions=2, replication=1)
@@ -67,7 +72,17 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
         return opened[-1]
 
     writer, browser = KafkaWriter(bootstrap, f"seed-{name}"), KafkaBrowser(bootstrap)
-    yield World(topic, out, browser, open_kafka, writer.write)
+
+    def lose_answers(log: Any) -> None:
+        transact = log._writer._transact
+
+        def unheard(*what: Any) -> None:
+            transact(*what)
+            raise KafkaTimeoutError("the answer was lost")
+
+        log._writer._transact = unheard
+
+    yield World(topic, out, browser, open_kafka, lose_answers, writer.write)
     for log in opened:
         log.close()
     writer.close()
@@ -150,6 +165,20 @@ def test_seek_reads_again(world: World) -> None:
     poll_until(log, lambda rs: len(rs) >= 5)
     log.seek({Partition(world.topic, 1): 2})
     assert [r.offset for r in poll_until(log, lambda rs: len(rs) >= 3)] == [2, 3, 4]
+
+
+def test_a_commit_whose_answer_was_lost_shows_in_the_groups_position(world: World) -> None:
+    world.write([m._replace(partition=1) for m in messages(world.topic, 5)])
+    log = world.open_log(Watcher())
+    got = poll_until(log, lambda rs: len(rs) >= 5)
+    log.seek({Partition(world.topic, 1): None})
+    assert len(poll_until(log, lambda rs: len(rs) >= 5)) == 5
+    world.lose_answers(log)
+    with pytest.raises(RetryLater):
+        log.commit([Message(world.out, b"k", (), b"done")], ends(got[:3]))
+    log.seek({Partition(world.topic, 1): None})
+    assert [r.offset for r in poll_until(log, lambda rs: len(rs) >= 2)] == [3, 4]
+    assert [r.value for r in everything(world.browser, world.out)] == [b"done"]
 
 
 def test_a_second_bearer_of_the_same_instance_fences_the_first(world: World) -> None:

@@ -193,6 +193,41 @@ def test_a_broker_that_comes_back_is_waited_for_and_nothing_is_lost() -> None:
     assert outcomes(world) == dict.fromkeys(fetched_ids(world), 1)
 
 
+def test_a_commit_that_took_effect_unheard_is_not_done_again() -> None:
+    world = World()
+    world.publish([world.raw(n) for n in range(25)])
+    worker = world.transform("normalise")
+
+    class Hearing(MemoryClock):
+        def sleep(self, seconds: float) -> None:
+            world.broker.loses_answers = False
+
+    world.broker.loses_answers = True
+    run(worker.log, worker, clock=Hearing(), limit=10, stop=lambda: False, caught_up=lambda: True)
+    assert outcomes(world) == dict.fromkeys(fetched_ids(world), 1)
+    emitted = len(world.records(flow.NORMALISED))
+    again = world.transform("normalise", instance="a")
+    world.publish([world.raw(n) for n in range(25)])
+    drain(again)
+    assert len(world.records(flow.NORMALISED)) == emitted, "their text is the same as before"
+
+
+def test_what_an_unheard_commit_remembered_is_known_to_the_worker_that_sent_it() -> None:
+    world = World()
+    world.publish([world.raw(n) for n in range(10)])
+    worker = world.transform("normalise")
+    batch = worker.log.poll(0.5, 100)
+    world.broker.loses_answers = True
+    with pytest.raises(RetryLater):
+        worker.work(batch)
+    world.broker.loses_answers = False
+    worker.rewind()
+    world.publish([world.raw(n) for n in range(10)])
+    drain(worker)
+    assert worker.counts["unchanged"] == 10
+    assert len(world.records(flow.NORMALISED)) == 10
+
+
 def test_a_broker_that_stays_away_ends_the_worker_loudly() -> None:
     world = World()
     worker = world.transform("normalise")

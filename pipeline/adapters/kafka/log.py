@@ -182,12 +182,24 @@ class KafkaLog:
         with foreign_errors("committing", self._bootstrap):
             self._consumer.commit(offsets, timeout_ms=int(ANSWER_TIMEOUT_S * 1000))
 
-    def seek(self, positions: Mapping[Partition, int]) -> None:
+    def seek(self, positions: Mapping[Partition, int | None]) -> None:
         """See `EventLog.seek`; partitions that are not ours (any more) are left alone."""
         owned = self._consumer.assignment()
-        for partition, offset in positions.items():
-            if (tp := TopicPartition(*partition)) in owned:
+        for partition, wanted in positions.items():
+            if (tp := TopicPartition(*partition)) not in owned:
+                continue
+            offset = self._committed(tp) if wanted is None else wanted
+            if offset is None:
+                self._consumer.seek_to_beginning(tp)
+            else:
                 self._consumer.seek(tp, offset)
+
+    def _committed(self, tp: Any) -> int | None:
+        """Return the group's position. The broker withholds it while a transaction that moves it is open, which
+        is `TRANSACTION_TIMEOUT_MS` at most."""
+        with foreign_errors("asking for the group's position", self._bootstrap):
+            offset: int | None = self._consumer.committed(tp, timeout_ms=2 * TRANSACTION_TIMEOUT_MS)
+        return None if offset is None or offset < 0 else offset
 
     def close(self) -> None:
         """See `EventLog.close`."""
