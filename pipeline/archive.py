@@ -91,6 +91,7 @@ class Archive:
         self._most_seconds = segment_seconds
         self._buffers: dict[Partition, _Buffer] = {}
         self._next: dict[Partition, int] = {}
+        self._untold: dict[Partition, int] = {}
         self.counts = {"segments": 0, "records": 0, "lost_races": 0}
         self.log = open_log(self)
 
@@ -104,6 +105,9 @@ class Archive:
         for partition in partitions:
             self._next[partition] = chain_end(self._store, partition, firsts[partition])
             self._buffers.pop(partition, None)
+            if self._next[partition] > firsts[partition]:
+                # Whoever stored the last segment may have died before he told the group.
+                self._untold[partition] = self._next[partition]
         return {p: self._next[p] for p in partitions}
 
     def revoked(self, partitions: Sequence[Partition]) -> None:
@@ -120,6 +124,7 @@ class Archive:
         for partition in partitions:
             self._buffers.pop(partition, None)
             self._next.pop(partition, None)
+            self._untold.pop(partition, None)
 
     # Job
 
@@ -131,9 +136,9 @@ class Archive:
                 self._buffers[partition] = _Buffer(self._next[partition], self._clock.monotonic())
             self._buffers[partition].add(record)
         due = [p for p, buffer in self._buffers.items() if self._is_due(buffer)]
-        moved = {p: end for p in due if (end := self._flush(p)) is not None}
-        if moved:
-            self._hint(moved)
+        for partition in due:
+            self._flush(partition)
+        self._hint()
 
     def rewind(self) -> None:
         """Drop the buffers and read on from the ends of the chains."""
@@ -143,9 +148,9 @@ class Archive:
 
     def finish(self) -> None:
         """Flush everything and leave the group."""
-        moved = {p: end for p in list(self._buffers) if (end := self._flush(p)) is not None}
-        if moved:
-            self._hint(moved)
+        for partition in list(self._buffers):
+            self._flush(partition)
+        self._hint()
         self.log.close()
 
     @property
@@ -162,11 +167,11 @@ class Archive:
         age = self._clock.monotonic() - buffer.since
         return buffer.size >= self._most_bytes or age >= self._most_seconds
 
-    def _flush(self, partition: Partition) -> int | None:
-        """Close the partition's segment and return its end; None if there was nothing or another writer won."""
+    def _flush(self, partition: Partition) -> None:
+        """Close the partition's segment, if there is one; where another writer closed it, go on at his end."""
         buffer = self._buffers.get(partition)
         if buffer is None:
-            return None
+            return
         end = buffer.records[-1].offset + 1
         segment = self._cut(buffer.records, start=buffer.start, end=end, now=self._clock.now(), unique=uuid4().hex[:12])
         for file in segment.files:
@@ -174,13 +179,12 @@ class Archive:
                 raise RetryLater(f"the store already has {file.key}, a name nobody else can have")
         if not self._store.create(segment.manifest_key, segment.manifest):
             self._yield_to_winner(partition, segment.manifest_key)
-            return None
+            return
         del self._buffers[partition]
-        self._next[partition] = end
+        self._next[partition] = self._untold[partition] = end
         self.counts["segments"] += 1
         self.counts["records"] += len(buffer.records)
         log.info("stored", topic=partition.topic, partition=partition.number, start=buffer.start, end=end)
-        return end
 
     def _yield_to_winner(self, partition: Partition, manifest_key: str) -> None:
         winner = read_manifest(self._store.get(manifest_key))
@@ -190,8 +194,12 @@ class Archive:
         log.warning("another writer closed this segment", manifest=manifest_key, resume_at=winner.end)
         self.log.seek({partition: winner.end})
 
-    def _hint(self, moved: Mapping[Partition, int]) -> None:
+    def _hint(self) -> None:
+        """Tell the group where the chains end; what it does not hear it is told the next time."""
+        if not self._untold:
+            return
         try:
-            self.log.commit([], moved)
+            self.log.commit([], self._untold)
+            self._untold = {}
         except RetryLater as error:
             log.info("the group's position lags behind the chain", reason=str(error))

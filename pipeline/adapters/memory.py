@@ -44,6 +44,7 @@ class MemoryBroker:
         self._positions: dict[str, dict[Partition, int]] = defaultdict(dict)
         self._members: dict[str, list[MemoryLog]] = defaultdict(list)
         self._epochs: dict[str, int] = defaultdict(int)
+        self._generations: dict[str, int] = defaultdict(int)
 
     def partitions(self, topic: str) -> list[Partition]:
         return [p for p in self._records if p.topic == topic]
@@ -76,6 +77,9 @@ class MemoryBroker:
     def positions(self, group: str) -> dict[Partition, int]:
         return self._positions[group]
 
+    def is_member(self, group: str, member: "MemoryLog") -> bool:
+        return member in self._members[group]
+
     def join(self, group: str, member: "MemoryLog") -> None:
         self._members[group].append(member)
         self._rebalance(group)
@@ -85,13 +89,21 @@ class MemoryBroker:
             self._members[group].remove(member)
             self._rebalance(group)
 
+    def forget_members(self) -> None:
+        """End every session, with nobody told."""
+        self._members.clear()
+
     def _rebalance(self, group: str) -> None:
-        members = self._members[group]
+        members = list(self._members[group])
+        self._generations[group] += 1
+        generation = self._generations[group]
         wanted: dict[MemoryLog, list[Partition]] = {member: [] for member in members}
         for index, partition in enumerate(sorted({p for m in members for p in m.subscribed})):
             wanted[members[index % len(members)]].append(partition)
         for member in members:
             member.take_away([p for p in member.owned if p not in wanted[member]])
+            if self._generations[group] != generation:
+                return  # what a member did on being asked has rebalanced the group already
         for member in members:
             member.hand_over([p for p in wanted[member] if p not in member.owned])
 
@@ -131,8 +143,12 @@ class MemoryLog:
         self._waiting += partitions
 
     def poll(self, timeout: float, limit: int) -> list[Record]:
-        """See `EventLog.poll`."""
+        """See `EventLog.poll`. Who was put out of the group while away loses what he had, and joins again."""
         self._broker.answer()
+        if not self._broker.is_member(self._group, self):
+            self._rebalance.lost(self.owned)
+            self.owned, self._waiting = [], []
+            self._broker.join(self._group, self)
         self._welcome()
         out: list[Record] = []
         for partition in self.owned:
@@ -159,7 +175,7 @@ class MemoryLog:
             self._broker.check_epoch(self._id, self._epoch)
         elif messages:
             raise ValueError("a log without a transactional id cannot write")
-        if not set(positions) <= set(self.owned):
+        if not self._broker.is_member(self._group, self) or not set(positions) <= set(self.owned):
             raise RetryLater("the group was rebalanced before the commit")
         for message in messages:
             self._broker.append(message)
