@@ -8,24 +8,25 @@ from pipeline.archive import Archive
 from pipeline.events import ArticleState
 from pipeline.ports import Message, Partition, Record
 from pipeline.transform import Transform
-from tests.chaos.simulation import Simulation, _Log
+from tests.chaos.faults import FaultyLog
+from tests.chaos.simulation import Simulation
 
 
-class _ForgetsPositions(_Log):
+class _ForgetsPositions(FaultyLog):
     """Step 3 of a transform without the new positions."""
 
     def commit(self, messages: Sequence[Message], positions: Mapping[Partition, int]) -> None:
         super().commit(messages, {} if messages else positions)
 
 
-class _ForgetsMessages(_Log):
+class _ForgetsMessages(FaultyLog):
     """Step 3 of a transform without the outcomes."""
 
     def commit(self, messages: Sequence[Message], positions: Mapping[Partition, int]) -> None:
         super().commit([], positions)
 
 
-class _PositionsFirst(_Log):
+class _PositionsFirst(FaultyLog):
     """Step 3 of a transform in two: positions, then outcomes."""
 
     def commit(self, messages: Sequence[Message], positions: Mapping[Partition, int]) -> None:
@@ -33,7 +34,7 @@ class _PositionsFirst(_Log):
         super().commit(messages, {})
 
 
-class _OutcomesFirst(_Log):
+class _OutcomesFirst(FaultyLog):
     """Step 3 of a transform in two: outcomes, then positions."""
 
     def commit(self, messages: Sequence[Message], positions: Mapping[Partition, int]) -> None:
@@ -184,7 +185,7 @@ class _HintsFirst(Archive):
         super()._flush(partition)
 
 
-def _with(*, transform: Any = Transform, archive: Any = Archive, log: Any = _Log) -> type[Simulation]:
+def _with(*, transform: Any = Transform, archive: Any = Archive, log: Any = FaultyLog) -> type[Simulation]:
     return type(f"Mutant{uuid4().hex[:6]}", (Simulation,), {"transform": transform, "archive": archive, "log": log})
 
 

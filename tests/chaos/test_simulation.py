@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.chaos.faults import CRASH_POINTS
 from tests.chaos.mutants import MUTANTS
-from tests.chaos.simulation import CRASH_POINTS, Simulation, simulate
+from tests.chaos.schedules import simulate
+from tests.chaos.simulation import Simulation
 
 SCHEDULES = range(2_000)
 
