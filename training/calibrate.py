@@ -58,15 +58,28 @@ def _write(path: Path, config: dict[str, object]) -> None:
 
 
 def platt(logits: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Return slope and intercept of the logistic curve of largest likelihood, by Newton's method, slightly damped."""
+    """Return slope and intercept of the logistic curve of largest likelihood.
+
+    Newton's method; a step that would lower the likelihood is halved until it does not: from a model that is far
+    surer than right, the full step runs away (Lin, Lin and Weng 2007).
+    """
     x = np.stack([logits, np.ones_like(logits)], axis=1)
     y = right.astype(float)
-    line = np.array([1.0, 0.0])
+    start = np.array([1.0, 0.0])
+
+    def loss(line: npt.NDArray[np.float64]) -> float:
+        z = x @ line
+        return float(np.sum(np.logaddexp(0, z) - y * z) + 0.5e-3 * np.sum((line - start) ** 2))
+
+    line = start
     for _ in range(25):
         p = 1 / (1 + np.exp(-x @ line))
-        gradient = x.T @ (p - y) + 1e-3 * (line - [1.0, 0.0])
+        gradient = x.T @ (p - y) + 1e-3 * (line - start)
         hessian = (x * (p * (1 - p))[:, None]).T @ x + 1e-3 * np.eye(2)
-        line = line - np.linalg.solve(hessian, gradient)
+        step = np.linalg.solve(hessian, gradient)
+        while loss(line - step) > loss(line) and np.abs(step).max() > 1e-9:
+            step = step / 2
+        line = line - step
     return round(float(line[0]), 4), round(float(line[1]), 4)
 
 
