@@ -74,50 +74,57 @@ class _RepeatsTheBatch(Transform):
         self.log.seek(getattr(self, "_firsts", {}))
 
 
-class _ManifestFirst(Archive):
-    """Steps 2 and 3 of an archive swapped."""
+class _Writes:
+    """An object store of which a mutant changes the writes and nothing else."""
 
-    def _flush(self, partition: Partition) -> None:
-        store, late = self._store, []
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._late: list[tuple[str, bytes]] = []
 
-        class Swapped:
-            def create(self, key: str, data: bytes) -> bool:
-                if not key.startswith("log/"):
-                    late.append((key, data))
-                    return True
-                created = store.create(key, data)
-                for each in late:
-                    store.create(*each)
-                return created
-
-            def __getattr__(self, name: str) -> Any:
-                return getattr(store, name)
-
-        self._store = Swapped()  # type: ignore[assignment]
-        try:
-            super()._flush(partition)
-        finally:
-            self._store = store
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
-class _NoFiles(Archive):
-    """Step 2 of an archive left out."""
+class _WritesManifestFirst(_Writes):
+    def create(self, key: str, data: bytes) -> bool:
+        if not key.startswith("log/"):
+            self._late.append((key, data))
+            return True
+        created: bool = self._store.create(key, data)
+        for each in self._late:
+            self._store.create(*each)
+        return created
+
+
+class _WritesManifestOnly(_Writes):
+    def create(self, key: str, data: bytes) -> bool:
+        return self._store.create(key, data) if key.startswith("log/") else True
+
+
+class _OtherWrites(Archive):
+    """An archive that flushes through a changed store."""
+
+    writes: type[_Writes]
 
     def _flush(self, partition: Partition) -> None:
         store = self._store
-
-        class Manifests:
-            def create(self, key: str, data: bytes) -> bool:
-                return store.create(key, data) if key.startswith("log/") else True
-
-            def __getattr__(self, name: str) -> Any:
-                return getattr(store, name)
-
-        self._store = Manifests()  # type: ignore[assignment]
+        self._store = self.writes(store)  # type: ignore[assignment]
         try:
             super()._flush(partition)
         finally:
             self._store = store
+
+
+class _ManifestFirst(_OtherWrites):
+    """Steps 2 and 3 of an archive swapped."""
+
+    writes = _WritesManifestFirst
+
+
+class _NoFiles(_OtherWrites):
+    """Step 2 of an archive left out."""
+
+    writes = _WritesManifestOnly
 
 
 class _NoManifest(Archive):

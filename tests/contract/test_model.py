@@ -45,7 +45,7 @@ def spans(reading: ModelReading) -> list[tuple[int, int]]:
     return out
 
 
-def check(sentence: str, reading: ModelReading) -> None:
+def assert_spans_are_whole_words(sentence: str, reading: ModelReading) -> None:
     for start, end in spans(reading):
         assert 0 <= start < end <= len(sentence)
         piece = sentence[start:end]
@@ -64,7 +64,7 @@ def test_names_and_events_are_found_where_they_stand(shipped: OnnxModel) -> None
 
 def test_spans_are_whole_words_of_the_sentence(model: Model) -> None:
     for sentence, reading in zip(SENTENCES, model.read(SENTENCES), strict=True):
-        check(sentence, reading)
+        assert_spans_are_whole_words(sentence, reading)
 
 
 def test_an_empty_sentence_has_an_empty_reading(model: Model) -> None:
@@ -83,7 +83,7 @@ def test_a_long_article_gives_each_sentence_its_reading(model: Model) -> None:
     readings = model.read(long)
     assert len(readings) == len(long)
     for sentence, reading in zip(long, readings, strict=True):
-        check(sentence, reading)
+        assert_spans_are_whole_words(sentence, reading)
     assert sum(bool(reading.entities) for reading in readings) >= 60
 
 
@@ -91,7 +91,7 @@ def test_a_long_article_gives_each_sentence_its_reading(model: Model) -> None:
 @given(text=st.text(max_size=120))
 def test_any_text_gives_spans_that_slice_it(model: Model, text: str) -> None:
     (reading,) = model.read([text])
-    check(text, reading)
+    assert_spans_are_whole_words(text, reading)
 
 
 BAD = {
@@ -109,7 +109,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_text_gives_a_valid_reading(shipped: OnnxModel, name: str) -> None:
     title, bad, last = shipped.read([SENTENCES[0], BAD[name], SENTENCES[1]])
-    check(BAD[name], bad)
+    assert_spans_are_whole_words(BAD[name], bad)
     assert title.entities
     assert last.events
 
@@ -124,7 +124,7 @@ def test_a_very_long_sentence_takes_time_in_proportion(shipped: OnnxModel) -> No
     def seconds(length: int) -> float:
         text = "la paix reste possible entre Kiev et Moscou et " * (length // 47)
         began = time.perf_counter()
-        check(text, shipped.read([text])[0])
+        assert_spans_are_whole_words(text, shipped.read([text])[0])
         return time.perf_counter() - began
 
     seconds(2_000)

@@ -45,15 +45,14 @@ instants = st.integers(0, 4 * 10**9).map(lambda seconds: datetime.fromtimestamp(
 numbers = st.integers(0, 10**6)
 shares = st.floats(0, 1)
 names = st.dictionaries(text, text, max_size=3)
+span = {"start": numbers, "end": numbers, "text": text}
+strings = st.lists(text, max_size=2).map(tuple)
+precision = st.sampled_from(["instant", "day", "month", None])
 
 
-def strategies() -> dict[type[Any], st.SearchStrategy[Any]]:
-    """Return a strategy for each kind of event."""
-    span = {"start": numbers, "end": numbers, "text": text}
-    strings = st.lists(text, max_size=2).map(tuple)
+def articles() -> st.SearchStrategy[Article]:
     sentence = st.builds(Sentence, start=numbers, end=numbers, kind=st.sampled_from(["body", "heading"]))
-    precision = st.sampled_from(["instant", "day", "month", None])
-    article = st.builds(
+    return st.builds(
         Article,
         article_id=text,
         revision=numbers,
@@ -70,11 +69,14 @@ def strategies() -> dict[type[Any], st.SearchStrategy[Any]]:
         sentences=st.lists(sentence, max_size=2).map(tuple),
         notes=strings,
     )
+
+
+def news_events() -> st.SearchStrategy[NewsEvent]:
     evidence = st.builds(Evidence, **span)
     participant = st.builds(Participant, **span, entity_id=maybe, name=maybe, country=maybe, sectors=strings)
     place = st.builds(Place, **span, name=maybe, geonames_id=st.none() | numbers, lat=st.none() | shares)
     day = st.builds(DateRange, from_=text, to=text, granularity=st.sampled_from(["day", "year"]))
-    event = st.builds(
+    return st.builds(
         NewsEvent,
         event_id=text,
         type=text,
@@ -92,9 +94,12 @@ def strategies() -> dict[type[Any], st.SearchStrategy[Any]]:
         place=st.none() | place,
         date=st.none() | day,
     )
-    enriched = st.builds(
+
+
+def enriched_articles() -> st.SearchStrategy[EnrichedArticle]:
+    return st.builds(
         EnrichedArticle,
-        article=article,
+        article=articles(),
         mentions=st.lists(st.builds(Mention, **span, type=text, entity_id=maybe, confidence=shares), max_size=2).map(
             tuple
         ),
@@ -102,10 +107,14 @@ def strategies() -> dict[type[Any], st.SearchStrategy[Any]]:
         times=st.lists(
             st.builds(TimeExpression, **span, from_=text, to=text, granularity=st.just("day")), max_size=1
         ).map(tuple),
-        events=st.lists(event, max_size=2).map(tuple),
+        events=st.lists(news_events(), max_size=2).map(tuple),
         model=st.builds(ModelStamp, name=text, version=text, sha256=text),
         processed_at=instants,
     )
+
+
+def strategies() -> dict[type[Any], st.SearchStrategy[Any]]:
+    """Return a strategy for each kind of event."""
     raw = st.builds(
         RawArticle,
         article_id=text,
@@ -146,7 +155,7 @@ def strategies() -> dict[type[Any], st.SearchStrategy[Any]]:
         updated_at=instants,
     )
     source = st.builds(SourceState, source=text, cursor=names, fetched_at=instants, error=maybe)
-    made = [article, enriched, raw, gone, refused, state, source]
+    made = [articles(), enriched_articles(), raw, gone, refused, state, source]
     kinds = [Article, EnrichedArticle, RawArticle, Withdrawn, Rejected, ArticleState, SourceState]
     return dict(zip(kinds, made, strict=True))
 
