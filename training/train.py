@@ -20,11 +20,10 @@ from training.model import Reader
 class Recipe:
     """Hyper-parameters. Source: the trials listed in training/README.md."""
 
-    epochs: int = 16
+    epochs: int = 10
     tokens: int = 1024
     """Tokens of a batch, padding included."""
     encoder_rate: float = 2e-4
-    vocabulary_rate: float = 1e-4
     head_rate: float = 1e-3
     layer_decay: float = 0.95
     warmup: float = 0.06
@@ -42,15 +41,13 @@ def _parameter_groups(model: Reader, recipe: Recipe) -> list[dict[str, object]]:
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         rate = recipe.head_rate
-        if name == "encoder.embeddings.word_embeddings.weight":
-            rate = recipe.vocabulary_rate
-        elif name.startswith("encoder.embeddings."):
+        if name.startswith("encoder.embeddings."):
             parameter.requires_grad_(False)
             continue
         elif name.startswith("encoder."):
             depth = int(name.split("layer.")[1].split(".")[0]) + 1
             rate = recipe.encoder_rate * recipe.layer_decay ** (layers - depth)
-        decay = 0.0 if name.endswith("bias") or "LayerNorm" in name or "embeddings" in name else 0.01
+        decay = 0.0 if name.endswith("bias") or "LayerNorm" in name else 0.01
         groups.setdefault((rate, decay), []).append(parameter)
     return [{"params": each, "lr": rate, "weight_decay": decay} for (rate, decay), each in groups.items()]
 
