@@ -1,0 +1,27 @@
+"""What the commands share: where words go, and how data is printed."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal something that is no data."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(data: Any) -> None:
+    """Print data for a program."""
+    print(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+
+
+def print_table(rows: Sequence[dict[str, Any]], empty: str) -> None:
+    """Print rows for a person; `empty` is said where there are none."""
+    from pipeline.render.tabular import table
+
+    print(table(rows)) if rows else say(empty)
