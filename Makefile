@@ -5,7 +5,7 @@ STAMP := .venv/.installed-$(shell cksum requirements.lock 2>/dev/null | cut -d' 
 export UV_COMPILE_BYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check lint bench eval annotations train test-hub clean
+.PHONY: help setup demo up down test check lint bench eval annotations chaos chaos-short train test-hub clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 18
@@ -34,6 +34,15 @@ lint: setup
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 check: lint test ## what CI runs: format, lint, types, import contracts, tests
+
+CHAOS_RUNS ?= 20
+CHAOS_JOBS ?= 2
+
+chaos: setup ## seeded faults on real servers: CHAOS_RUNS=300 runs, CHAOS_JOBS=2 side by side
+	@$(BIN)/python -m tests.chaos.real --runs $(CHAOS_RUNS) --jobs $(CHAOS_JOBS)
+
+chaos-short: setup ## six of them, in a minute or two
+	@$(BIN)/python -m tests.chaos.real --runs 6 --jobs 3 --book $$(mktemp -d)
 
 bench: setup ## how fast and how big, beside peers, in one run
 	@$(BIN)/python -m benchmarks

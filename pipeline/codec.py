@@ -60,7 +60,12 @@ def _fetched_identity(raw: RawArticle) -> tuple[str, ...]:
 EVENT_TYPES = (
     EventType("news.article.fetched", 2, RawArticle, lambda e: e.article_id, _fetched_identity),
     EventType(
-        "news.article.withdrawn", 1, Withdrawn, lambda e: e.article_id, lambda e: (e.article_id, str(e.revision))
+        "news.article.withdrawn",
+        1,
+        Withdrawn,
+        lambda e: e.article_id,
+        # A publisher may withdraw an article twice: the instant tells the fetched ones apart, which have no revision.
+        lambda e: (e.article_id, str(e.revision), e.fetched_at.isoformat()),
     ),
     EventType(
         "news.article.normalised",
@@ -167,6 +172,8 @@ def envelope(data: Payload, *, time: datetime, cause: Envelope | None, version: 
     """Return the envelope of a new event caused by `cause` (None for the first of its line)."""
     kind = _BY_CLASS[type(data)]
     own = event_id(kind.name, *kind.identity(data), version)
+    if cause is not None and own == cause.id:
+        own = event_id(kind.name, own)  # what a step passes on as it was is a fact of its own
     correlation = cause.correlationid if cause else own
     return Envelope(
         id=own,

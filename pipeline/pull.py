@@ -48,7 +48,10 @@ def pull_source(
     writer: Writer,
     clock: Clock,
 ) -> SourceReport:
-    """Pull one source into the log and report it. Raises `RetryLater` only when the log itself is down."""
+    """Pull one source into the log and report it. Raises `RetryLater` only when the log itself is down.
+
+    `state` must have been read after `writer` fenced its earlier bearers, or a pull at the same time is doubled.
+    """
     began = clock.monotonic()
     counts = {"items": 0, "withdrawn": 0, "rejected": 0, "missed": 0}
     hauls = pull(source, state)

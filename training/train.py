@@ -44,7 +44,7 @@ def _parameter_groups(model: Reader, recipe: Recipe) -> list[dict[str, object]]:
         if name.startswith("encoder.embeddings."):
             parameter.requires_grad_(False)
             continue
-        elif name.startswith("encoder."):
+        if name.startswith("encoder."):
             depth = int(name.split("layer.")[1].split(".")[0]) + 1
             rate = recipe.encoder_rate * recipe.layer_decay ** (layers - depth)
         decay = 0.0 if name.endswith("bias") or "LayerNorm" in name else 0.01

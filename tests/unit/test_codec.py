@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -347,3 +347,16 @@ def test_every_schema_is_a_valid_schema_and_names_itself() -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
         assert schema["$id"] == f"urn:depeche:schema:{kind.name}:{kind.version}"
         assert schema["properties"].keys() == {f.encode_name for f in msgspec.structs.fields(kind.cls)}
+
+
+def test_a_withdrawal_has_an_id_of_its_own_each_time_and_at_each_step() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    first = Withdrawn(article_id="a", revision=0, source="s", url=None, reason="gone", fetched_at=at)
+    second = msgspec.structs.replace(first, fetched_at=at + timedelta(days=1))
+    fetched = codec.envelope(first, time=at, cause=None)
+    assert codec.envelope(second, time=at, cause=None).id != fetched.id
+    normalised = codec.envelope(msgspec.structs.replace(first, revision=2), time=at, cause=fetched)
+    enriched = codec.envelope(msgspec.structs.replace(first, revision=2), time=at, cause=normalised)
+    assert len({fetched.id, normalised.id, enriched.id}) == 3
+    assert enriched.causationid == normalised.id
+    assert enriched == codec.envelope(msgspec.structs.replace(first, revision=2), time=at, cause=normalised)

@@ -1,0 +1,75 @@
+"""`python -m tests.chaos.real.report`: the runs of a book as the page docs/chaos.md, and nothing it did not see."""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from tests.chaos.real.__main__ import results
+from tests.chaos.real.plan import POINTS, TROUBLES
+from tests.chaos.real.run import Result
+
+_HEAD = """# Chaos on real servers
+
+Made by `python -m tests.chaos.real.report`; do not edit. One run: a Kafka broker and an S3 server of its own behind
+proxies, one to three processes a step under a supervisor, articles, revisions, repetitions, withdrawals and other
+languages written for {span:.0f} s while the troubles of the run's seed happen. Then everything is mended, the line
+finishes by itself, the tables are loaded, and two judges look: `depeche verify`, and a count that shares no code with
+it (every input has one outcome, every record of the log is in one segment, revisions go 1, 2, 3 …).
+The model is its memory twin: how articles are read is no part of how they are delivered.
+
+Run it: `make chaos CHAOS_RUNS=300`. One seed again: `.venv/bin/python -m tests.chaos.real --seed 17`.
+"""
+
+
+def page(found: list[Result], span: float) -> str:
+    """Return the page."""
+    bad = [r for r in found if r.wrong]
+    late = sorted(r.caught_up_s for r in found if not r.wrong)
+    lines = [_HEAD.format(span=span)]
+    lines.append("| | |\n|---|---|")
+    lines.append(f"| runs | {len(found)}, seeds {_ranges([r.seed for r in found])} |")
+    lines.append(f"| inputs | {sum(r.inputs for r in found):,} |")
+    lines.append(f"| runs that lost or doubled something, or hung | {len(bad)} |")
+    lines.append(f"| troubles | {sum(len(r.troubles) for r in found):,} |")
+    lines.append(f"| deaths and stops at a numbered commit step | {sum(len(r.dooms) for r in found):,} |")
+    lines.append(f"| workers that ended and were started again | {sum(sum(r.exits.values()) for r in found):,} |")
+    lines.append(f"| tracebacks in the workers' logs | {sum(len(r.tracebacks) for r in found)} |")
+    if late:
+        middle, worst = late[len(late) // 2], late[-1]
+        lines.append(f"| caught up after the last trouble, median; worst | {middle} s; {worst} s |")
+    lines.append("\n| trouble | times |\n|---|---|")
+    troubles = Counter(t for r in found for t in r.troubles)
+    lines += [f"| {kind} | {troubles[kind]} |" for kind in TROUBLES]
+    lines.append("\n| numbered commit step | died there | stopped there |\n|---|---|---|")
+    dooms = Counter(d for r in found for d in r.dooms)
+    lines += [f"| {point} | {dooms[f'kill: {point}']} | {dooms[f'stop: {point}']} |" for point in POINTS]
+    if bad:
+        lines.append("\nWrong:\n")
+        lines += [f"- seed {r.seed}: {r.wrong[0][:300]}" for r in bad]
+    return "\n".join(lines) + "\n"
+
+
+def _ranges(seeds: list[int]) -> str:
+    out: list[list[int]] = []
+    for seed in sorted(seeds):
+        if out and seed == out[-1][1] + 1:
+            out[-1][1] = seed
+        else:
+            out.append([seed, seed])
+    return ", ".join(f"{a}–{b}" if a != b else str(a) for a, b in out)
+
+
+def main() -> int:
+    """Print the page of a book."""
+    from tests.chaos.real.plan import SPAN_S
+
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.real.report", description=main.__doc__)
+    parser.add_argument("--book", type=Path, default=Path(".depeche/chaos"))
+    found = list(results(parser.parse_args().book / "runs.jsonl").values())
+    print(page(found, SPAN_S), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
