@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.chaos.real.plan import plan
 from tests.chaos.real.run import Result, run
 
 _TIMEOUT_S = 600
@@ -24,7 +25,7 @@ def main() -> int:
     options = parser.parse_args()
     options.book.mkdir(parents=True, exist_ok=True)
     if options.seed is not None:
-        found = run(options.seed, keep=options.book)
+        found = run(plan(options.seed), keep=options.book)
         print(msgspec.json.encode(found).decode())
         return 1 if found.wrong else 0
     book = options.book / "runs.jsonl"

@@ -57,8 +57,8 @@ class Worker:
 class Line:
     """Everything one run needs, on loopback."""
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
-        self.plan, self.folder = plan, folder
+    def __init__(self, plan: Plan, folder: Path, broken: str = "") -> None:
+        self.plan, self.folder, self._broken = plan, folder, broken
         self.chance = random.Random(plan.seed)
         self._forks: Any = multiprocessing.get_context("forkserver")
         self._forks.set_forkserver_preload(["tests.chaos.real.worker"])
@@ -129,7 +129,7 @@ class Line:
     def fork(self, words: list[str], log: Path, more: dict[str, str] | None = None, dooms: Sequence[Doom] = ()) -> Any:
         """Start `depeche …` as a process of its own."""
         environment = self.environment | (more or {})
-        return self.spawn(worker_process.start, words, environment, self.folder, log, list(dooms))
+        return self.spawn(worker_process.start, words, environment, self.folder, log, list(dooms), self._broken)
 
     def spawn(self, target: Callable[..., None], *arguments: Any) -> Any:
         """Start a process that has everything imported already."""

@@ -20,7 +20,7 @@ from tests.chaos.real.inputs import Publisher, inputs, poison
 from tests.chaos.real.judge import judge
 from tests.chaos.real.line import Line
 from tests.chaos.real.link import CUT, MUTE, OPEN, SLOW
-from tests.chaos.real.plan import SPAN_S, Trouble, plan
+from tests.chaos.real.plan import SPAN_S, Plan, Trouble
 from tests.chaos.real.worker import DEATHS, leave_transaction_open
 
 _FINISH_S = 180.0
@@ -43,16 +43,21 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def run(seed: int, *, keep: Path | None = None) -> Result:
-    """Make the run of a seed. Where it goes wrong, its folder is kept below `keep`."""
+def run(plan: Plan, *, keep: Path | None = None, broken: str = "") -> Result:
+    """Make the run of a plan, with workers that are `broken` in a way of `worker.MUTANTS`.
+
+    Where it goes wrong, the workers' logs are kept below `keep`.
+    """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"chaos-{plan.seed}-"))
     began = time.monotonic()
-    line = Line(plan(seed), folder)
+    line = Line(plan, folder, broken)
     try:
         result = _Run(line, began).result()
         if keep is not None and (result.wrong or result.tracebacks):
-            shutil.copytree(folder, keep / str(seed), dirs_exist_ok=True, ignore=shutil.ignore_patterns("kafka", "s3"))
+            shutil.copytree(
+                folder, keep / str(plan.seed), dirs_exist_ok=True, ignore=shutil.ignore_patterns("kafka", "s3")
+            )
         return result
     finally:
         line.close()

@@ -19,6 +19,7 @@ import duckdb  # noqa: F401
 import kafka
 import kafka.errors
 import pyarrow.parquet  # noqa: F401
+from kafka.structs import OffsetAndMetadata
 
 import pipeline.bootstrap.night
 import pipeline.bootstrap.reading
@@ -27,15 +28,19 @@ import pipeline.enrich
 import pipeline.normalise
 from pipeline import cli, flow
 from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.kafka import KafkaLog
 from pipeline.adapters.memory_model import MemoryModel
 from pipeline.adapters.s3 import S3Store
+from pipeline.archive import Archive
 from tests.chaos.real.plan import Doom
 
 CLOCK, DEATHS = "clock", "deaths"
 """Files in the run's folder: seconds by which clocks are wrong; a line for each doom that came true."""
 
 
-def start(words: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path, dooms: Sequence[Doom]) -> None:
+def start(
+    words: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path, dooms: Sequence[Doom], broken: str
+) -> None:
     """Be `depeche …`: the target of a new process. Ends with its exit code."""
     os.setsid()
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -45,6 +50,8 @@ def start(words: Sequence[str], environment: Mapping[str, str], folder: Path, lo
     _set_clocks(folder / CLOCK)
     _read_by_memory()
     _watch(_Watch(folder / DEATHS, dooms))
+    if broken:
+        MUTANTS[broken]()
     sys.argv = ["depeche", *words]
     cli.main()
 
@@ -141,3 +148,30 @@ def leave_transaction_open(bootstrap: str, name: str) -> None:
     except kafka.errors.KafkaError:
         pass  # the broker is down: there is no transaction to leave open
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _positions_apart() -> None:
+    def at_least_once(self: Any, messages: Any, positions: Any) -> None:
+        offsets = {kafka.TopicPartition(*p): OffsetAndMetadata(at, "", -1) for p, at in positions.items()}
+        if self._writer is not None:
+            self._writer.write(messages)
+        self._consumer.commit(offsets)
+
+    KafkaLog.commit = at_least_once  # type: ignore[method-assign]
+
+
+def _told_by_the_group() -> None:
+    assigned = Archive.assigned
+
+    def forgetful(self: Archive, partitions: Any) -> Any:
+        assigned(self, partitions)
+        return {}
+
+    Archive.assigned = forgetful  # type: ignore[method-assign]
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    "positions are committed apart from the outcomes": _positions_apart,
+    "the archive believes what the group was told": _told_by_the_group,
+}
+"""Workers whose promise is broken on purpose: the judges must find each."""
