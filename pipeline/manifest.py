@@ -72,7 +72,7 @@ def read_manifest(data: bytes) -> Manifest:
     """Return the manifest. Raises `DepecheError` when the bytes are none."""
     try:
         manifest = _DECODER.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DepecheError(f"this is no manifest: {error}") from error
     if manifest.format != FORMAT:
         raise DepecheError(f"this manifest has format {manifest.format}; this version reads {FORMAT}")

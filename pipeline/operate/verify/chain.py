@@ -67,8 +67,6 @@ class _Named(NamedTuple):
     key: str
     partition: int
     start: int
-    follows: int | None = None
-    """Where the next segment of the partition starts, if there is one."""
 
 
 _Result = Reading | str | None
@@ -125,22 +123,27 @@ class Chain:
     def _partition(self, partition: Partition, named: Iterable[_Named]) -> None:
         cursor = self._cursor(partition)
         end: int | None = None if cursor is None or not self._range.whole_partitions else cursor.first
-        first = True
-        for each, found in self._read(self._near(named), keep=cursor is not None):
-            where = at(partition, each.start)
-            if found is None:
-                continue
-            if isinstance(found, str):
-                self._findings.fault("manifests", where, f"{each.key}: {found}")
-                continue
-            self._link(partition, end, found.manifest, cursor=cursor, first=first)
-            self._segment(found)
-            if cursor is not None:
-                if first and not self._range.whole_partitions:
-                    cursor.skip_to(each.start)
-                compare(found, cursor, self._findings, follows=each.follows)
-            end, first = found.manifest.end, False
+        before: Reading | None = None
+        for reading in self._good(partition, named, keep=cursor is not None):
+            start = reading.manifest.start
+            if cursor is not None and before is not None:
+                compare(before, cursor, self._findings, follows=start)
+            elif cursor is not None and not self._range.whole_partitions:
+                cursor.skip_to(start)
+            self._link(partition, end, start, cursor=cursor, first=before is None)
+            self._segment(reading)
+            before, end = reading, reading.manifest.end
+        if cursor is not None and before is not None:
+            compare(before, cursor, self._findings, follows=None)
         self._tail(partition, cursor, end)
+
+    def _good(self, partition: Partition, named: Iterable[_Named], *, keep: bool) -> Iterator[Reading]:
+        """Yield the segments of the range whose manifest can be read; name the others."""
+        for each, found in self._read(self._near(named), keep=keep):
+            if isinstance(found, Reading):
+                yield found
+            elif found is not None:
+                self._findings.fault("manifests", at(partition, each.start), f"{each.key}: {found}")
 
     def _near(self, named: Iterable[_Named]) -> Iterator[_Named]:
         """Leave out segments that end before the range as their followers' names tell, and those behind it."""
@@ -150,7 +153,7 @@ class Chain:
             if isinstance(high, int) and each.start >= high:
                 break
             if before is not None and not (isinstance(low, int) and each.start <= low):
-                yield before._replace(follows=each.start)
+                yield before
             before = each
         if before is not None:
             yield before
@@ -182,11 +185,8 @@ class Chain:
             return None
         return read_segment(self._store, manifest, keep=keep)
 
-    def _link(
-        self, partition: Partition, end: int | None, manifest: Manifest, *, cursor: Cursor | None, first: bool
-    ) -> None:
+    def _link(self, partition: Partition, end: int | None, start: int, *, cursor: Cursor | None, first: bool) -> None:
         """Tell whether a segment starts where the one before it ends, the first one where the log does."""
-        start = manifest.start
         if end is None:
             if start > 0 and self._range.whole_partitions:
                 said = "only the log tells whether a segment before this first one is missing"

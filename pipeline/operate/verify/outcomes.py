@@ -106,7 +106,7 @@ class Outcomes:
         for record in records:
             try:
                 refusal = _REFUSAL.decode(record.value)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 self._wrong(at(partition, record.offset), f"this rejection cannot be read: {error}")
                 continue
             if refusal.stage != self._step.name:
@@ -130,7 +130,7 @@ class Outcomes:
             try:
                 counts.append(_STATE.decode(record.value).unchanged)
                 good.append(record)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 self._wrong(at(partition, record.offset), f"this article state cannot be read: {error}")
         articles = spread(_keys([r.key for r in good])[:, 0], partition.number)
         places = place(partition.number, _numbers([r.offset for r in good]))
