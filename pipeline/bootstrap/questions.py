@@ -25,17 +25,19 @@ def line_status() -> dict[str, Any]:
     return found | {"last_night": last_night(s), "services": LocalServices(s, SystemClock()).states()}
 
 
-def verdict(say: Callable[[str], None]) -> Any:
-    """Check every invariant over store, log and tables."""
-    from pipeline.operate.verify import verify
+def verdict(say: Callable[[str], None], *, store_only: bool = False, **wanted: Any) -> Any:
+    """Check every invariant over store, log and tables; `wanted` are the fields of a `Range`."""
+    from pipeline.operate.verify import Range, verify
 
     s = settings()
+    if store_only:
+        return verify(store(s), wanted=Range(**wanted), progress=say)
     with ExitStack() as stack:
         looking = stack.enter_context(browser(s))
         tables = None
         if s.warehouse_path.exists():
             tables = stack.enter_context(warehouse(s, read_only=True))
-        return verify(store(s), looking, tables, progress=say)
+        return verify(store(s), looking, tables, wanted=Range(**wanted), progress=say)
 
 
 def retry_rejected(event_id: str) -> str:

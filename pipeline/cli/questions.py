@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -66,17 +67,47 @@ def status(as_json: AsJson = False) -> None:
     print_json(found) if as_json else print(status_text(found))
 
 
-def verify(as_json: AsJson = False) -> None:
+def _place(text: str | None, option: str) -> int | date | None:
+    """Return an offset or a day. Raises `Misconfigured`."""
+    if text is None or text.isdecimal():
+        return None if text is None else int(text)
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Misconfigured(f"{option} takes an offset or a day like 2026-11-27, not {text!r}") from error
+
+
+def verify(
+    topic: Annotated[str | None, typer.Option(help="Only the segments of this topic.")] = None,
+    partition: Annotated[int | None, typer.Option(help="Only this partition of each topic.", min=0)] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", "--since", help="Only segments that reach beyond this offset or day.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Only segments that begin before this offset or day.")] = None,
+    store_only: Annotated[bool, typer.Option("--store-only", help="Ask neither the log nor the tables.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Check that nothing is lost and nothing stands twice; exit 1 and name the place if not."""
     import msgspec
 
-    from pipeline import bootstrap
+    from pipeline import bootstrap, flow
 
-    found = bootstrap.verdict(lambda what: say(f"checking {what}"))
+    if topic is not None and topic not in flow.ARCHIVED:
+        raise Misconfigured(f"no topic called {topic!r} is archived; there are {', '.join(flow.ARCHIVED)}")
+    found = bootstrap.verdict(
+        lambda what: say(f"checking {what}"),
+        store_only=store_only,
+        topic=topic,
+        partition=partition,
+        start=_place(since, "--from"),
+        until=_place(until, "--until"),
+    )
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:
-        print_table([{"what": name, "records": count} for name, count in found.counts.items()], "nothing to check")
+        print_table([{"what": name, "count": count} for name, count in found.counts.items()], "nothing to check")
+        for sentence in found.unchecked:
+            say(f"not checked: {sentence}")
         print_table([msgspec.to_builtins(f) for f in found.faults], "sound: nothing lost, nothing twice")
     if not found.sound:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`verify` on memory twins: planted faults of every class are found at their exact place, and nothing else is blamed."""
+"""`verify` on memory twins: planted faults of every class are found where they are, and nothing else is blamed."""
 
 import hashlib
 import json
@@ -554,7 +554,7 @@ def test_bytes_that_change_anywhere_in_the_store_are_found(line: Line) -> None:
     sound = dict(line.store.objects)
     chance = random.Random(20261127)
     tried = 0
-    for _ in range(400):
+    for _ in range(150):
         line.store.objects = dict(sound)
         key = chance.choice(sorted(sound))
         data = bytearray(sound[key][0])
@@ -574,7 +574,7 @@ def test_bytes_that_change_anywhere_in_the_store_are_found(line: Line) -> None:
             continue
         tried += 1
         assert not line.verify().sound, (key, how, bytes(data)[:1000])
-    assert tried > 300
+    assert tried > 110
 
 
 def same_content(key: str, one: bytes, other: bytes) -> bool:
