@@ -2,7 +2,7 @@
 
 Keys are 128-bit fingerprints. Rows are kept in runs ordered by the first 12 bits of their key, and read back
 key range by key range, so a group is always whole. Memory: one run being filled and one range being read, each of
-about `most` rows, whatever the number of rows up to 4096 × `most` = 2·10⁹; then it grows with their number / 4096.
+about `most` rows, whatever the number of rows up to 4096 × `most` = 10⁹; then it grows with their number / 4096.
 """
 
 import tempfile
@@ -19,7 +19,7 @@ Rows = npt.NDArray[Any]
 Keys = npt.NDArray[np.uint64]
 
 _BITS = 12
-_MOST = 2**19
+_MOST = 2**18
 _KEY = [("hi", "<u8"), ("lo", "<u8")]
 
 # Odd multipliers and shifts of MurmurHash3's and SplitMix64's finalisers.
@@ -88,7 +88,8 @@ class Spill:
         self._most = most
         self._waiting: list[Rows] = []
         self._held = 0
-        self._runs: list[npt.NDArray[np.int64]] = []
+        self._runs: list[int] = []
+        self._sizes = np.zeros(2**_BITS, np.int64)
         self._file: IO[bytes] | None = None
 
     def add(self, keys: Keys, **columns: Any) -> None:
@@ -109,22 +110,23 @@ class Spill:
                 self._write()
 
     def _write(self) -> None:
+        """Write a run: its rows, then where each prefix starts among them."""
         rows = np.concatenate(self._waiting)
         self._waiting, self._held = [], 0
         prefix = (rows["hi"] >> np.uint64(64 - _BITS)).astype(np.uint16)
-        ends = np.cumsum(np.bincount(prefix, minlength=2**_BITS))
+        sizes = np.bincount(prefix, minlength=2**_BITS)
+        self._sizes += sizes
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="depeche-verify-")  # noqa: SIM115 - closed by `close`
-            self._file.seek(0, 2)
-            started = self._file.tell() // self._dtype.itemsize
+            self._runs.append(self._file.seek(0, 2))
+            self._file.write(np.concatenate([[0], np.cumsum(sizes)]).astype("<i8").tobytes())
             self._file.write(rows[np.argsort(prefix, kind="stable")].tobytes())
         except OSError as error:
             folder = tempfile.gettempdir()
             raise Misconfigured(
                 f"{folder} takes no more ({error.strerror}); point TMPDIR to a larger folder"
             ) from error
-        self._runs.append(started + np.concatenate([[0], ends]))
 
     def chunks(self) -> Iterator[Rows]:
         """Yield all rows once, sorted by key, in pieces that never cut a group; then forget them."""
@@ -135,28 +137,29 @@ class Spill:
             return
         if self._waiting:
             self._write()
-        sizes = np.sum([np.diff(run) for run in self._runs], axis=0)
         first = 0
-        while first < len(sizes):
-            last = first + 1
-            while last < len(sizes) and sizes[first : last + 1].sum() <= self._most:
-                last += 1
-            parts = [self._read(run[first], run[last]) for run in self._runs]
+        while first < 2**_BITS:
+            within = np.cumsum(self._sizes[first:]) <= self._most
+            last = first + max(1, int(within.sum()))
+            rows = np.concatenate([self._read(run, first, last) for run in self._runs])
             first = last
-            rows = np.concatenate(parts)
             if len(rows):
                 yield _sorted(rows)
         self.close()
 
-    def _read(self, start: int, end: int) -> Rows:
+    def _read(self, run: int, first: int, last: int) -> Rows:
+        """Return a run's rows whose prefix is in a range."""
         assert self._file is not None
+        self._file.seek(run + 8 * first)
+        begin, *_, end = np.frombuffer(self._file.read(8 * (last - first + 1)), "<i8").tolist()
         size = self._dtype.itemsize
-        self._file.seek(int(start) * size)
-        return np.frombuffer(self._file.read(int(end - start) * size), self._dtype)
+        self._file.seek(run + 8 * (2**_BITS + 1) + begin * size)
+        return np.frombuffer(self._file.read((end - begin) * size), self._dtype)
 
     def close(self) -> None:
         """Drop the rows and the file."""
         self._waiting, self._held, self._runs = [], 0, []
+        self._sizes[:] = 0
         if self._file is not None:
             self._file.close()
             self._file = None
