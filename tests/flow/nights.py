@@ -12,6 +12,18 @@ from tests.flow.line import Line
 DATED = "Le 12 mars 2024, « nous refusons cette attaque », a déclaré le ministre, qui a accusé la Russie à Paris."
 
 
+def withdrawal(line: Line, n: int) -> Withdrawn:
+    """Return what fetch says when the page of an article is gone."""
+    return Withdrawn(
+        article_id=line.raw(n).article_id,
+        revision=0,
+        source="test",
+        url=None,
+        reason="410 Gone",
+        fetched_at=line.clock.now(),
+    )
+
+
 @pytest.fixture(scope="module")
 def built() -> Line:
     """Three nights: new articles, one unchanged, one revised, one withdrawn, one in English, one that is no event."""
@@ -19,21 +31,9 @@ def built() -> Line:
     for night in range(3):
         line.publish([line.raw(night * 15 + n, DATED if n == 14 else None) for n in range(15)])
         if night == 2:
-            gone = line.raw(3)
             text = "Le ministre a démenti mardi avoir accusé la Russie, selon son cabinet à Paris."
             line.publish([line.raw(1), line.raw(2, text), line.raw(90, "The minister said this in London on Monday.")])
-            line.publish(
-                [
-                    Withdrawn(
-                        article_id=gone.article_id,
-                        revision=0,
-                        source="test",
-                        url=None,
-                        reason="410 Gone",
-                        fetched_at=line.clock.now(),
-                    )
-                ]
-            )
+            line.publish([withdrawal(line, 3)])
             line.broker.append(records(line, flow.FETCHED)[0]._replace(headers=(), value=b"\xff"))  # type: ignore[arg-type]
         line.steps()
     return line

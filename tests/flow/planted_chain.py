@@ -97,6 +97,11 @@ def manifest_with_a_name_that_is_none(line: Line) -> Found:
     return {("manifests", f"log/topic={F}/p=00000/notes.txt")}
 
 
+def manifest_of_an_unknown_topic(line: Line) -> Found:
+    put(line, manifest_key("news.article.fetchde", 0, 0), write_manifest(segments(line)[0]))
+    return {("manifests", manifest_key("news.article.fetchde", 0, 0))}
+
+
 def another_day(line: Line) -> Found:
     first, *_ = segments(line)
     reword(line, first, dt="2020-02-02")
@@ -129,6 +134,7 @@ FAULTS: list[Callable[[Line], Found]] = [
     manifest_under_another_start,
     manifest_of_another_partition,
     manifest_with_a_name_that_is_none,
+    manifest_of_an_unknown_topic,
     another_day,
     another_first_timestamp,
     another_last_timestamp,

@@ -13,7 +13,7 @@ from pipeline.operate.verify import Range, verify
 from pipeline.ports import Partition, Record
 from tests.flow.broken import at, key_of, put, reword, segments
 from tests.flow.line import Line
-from tests.flow.nights import built, line
+from tests.flow.nights import built, line, withdrawal
 from tests.flow.planted_outcomes import stale_article
 from tests.flow.planted_records import changed_byte
 from tests.flow.world import drain
@@ -68,6 +68,16 @@ def test_a_line_that_works_while_it_is_verified_is_not_blamed(line: Line) -> Non
         assert verdict.sound, verdict.faults
     for worker in workers:
         worker.finish()
+
+
+def test_a_page_that_is_gone_at_two_pulls_is_two_facts(line: Line) -> None:
+    for _ in range(2):
+        line.clock.sleep(1)
+        line.publish([withdrawal(line, 4)])
+    line.work()
+    verdict = line.verify()
+    assert verdict.sound, verdict.faults
+    assert verdict.counts["normalise: unchanged"] == 2
 
 
 def test_files_that_nobody_committed_are_counted_as_garbage(line: Line) -> None:

@@ -16,7 +16,7 @@ is a fault: it is counted as waiting. Of a manifest, only `created_at` and `code
 from collections.abc import Callable, Mapping, Sequence
 
 from pipeline import flow
-from pipeline.operate.verify.chain import Chain, Range
+from pipeline.operate.verify.chain import Chain, Range, strangers
 from pipeline.operate.verify.garbage import Garbage
 from pipeline.operate.verify.logside import Cursor
 from pipeline.operate.verify.outcomes import Outcomes
@@ -123,6 +123,7 @@ class _Check:
             if self._range.topic in (None, topic):
                 self._topic(topic)
         if self._garbage is not None:
+            strangers(self._store, flow.ARCHIVED, self._findings)
             self._progress("files without a manifest")
             self._garbage.settle(self._store)
         for name, outcomes in self._outcomes.items():

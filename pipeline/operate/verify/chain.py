@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from itertools import groupby
@@ -59,6 +59,16 @@ class Range(msgspec.Struct, frozen=True):
         if isinstance(self.until, int) and manifest.start >= self.until:
             return False
         return not (isinstance(self.until, date) and manifest.first_timestamp.date() >= self.until)
+
+
+def strangers(store: ObjectStore, topics: Collection[str], findings: Findings) -> None:
+    """Name what stands among the manifests and is of no topic that is archived: one key of each folder."""
+    after = ""
+    while (info := next(store.list("log/", after), None)) is not None:
+        folder, _, rest = info.key.removeprefix("log/").partition("/")
+        after = f"log/{folder}/~" if rest else info.key  # "~" sorts behind all keys of the folder
+        if folder.removeprefix("topic=") not in topics or not rest:
+            findings.fault("manifests", info.key, "no topic that is archived has such a manifest")
 
 
 class _Named(NamedTuple):
