@@ -30,10 +30,10 @@ if TYPE_CHECKING:
         diagnosis,
         line_status,
         query,
-        retry_rejected,
         verdict,
     )
     from pipeline.bootstrap.reading import extracted, model
+    from pipeline.bootstrap.rejections import rejections, retry_rejected
     from pipeline.bootstrap.wiring import (
         NIGHT,
         airflow,
@@ -77,13 +77,13 @@ _HOMES = {
         "diagnosis",
         "line_status",
         "query",
-        "retry_rejected",
         "verdict",
     ),
     "reading": (
         "extracted",
         "model",
     ),
+    "rejections": ("rejections", "retry_rejected"),
     "wiring": (
         "NIGHT",
         "airflow",
@@ -133,6 +133,7 @@ __all__ = [
     "plan_night",
     "prepare",
     "query",
+    "rejections",
     "require_success",
     "retry_rejected",
     "run_step",

@@ -1,13 +1,11 @@
-"""What people ask a line, wired: status, verify, rejected, doctor, SQL, and reading files without a line."""
+"""What people ask a line, wired: status, verify, doctor, SQL."""
 
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pipeline import flow
 from pipeline.adapters.clock import SystemClock
-from pipeline.adapters.kafka import KafkaWriter
 from pipeline.bootstrap.night import last_night
 from pipeline.bootstrap.reading import model
 from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, settings, store, warehouse
@@ -36,22 +34,6 @@ def verdict(say: Callable[[str], None]) -> Any:
         if s.warehouse_path.exists():
             tables = stack.enter_context(warehouse(s, read_only=True))
         return verify(store(s), looking, tables, progress=say)
-
-
-def retry_rejected(event_id: str) -> str:
-    """Write a rejected input to its topic again; return what was done. Never does it twice."""
-    from pipeline.errors import DepecheError
-    from pipeline.operate import rejected
-
-    s = settings()
-    with browser(s) as looking:
-        entry = rejected.find(looking, event_id)
-        message = rejected.again(entry)
-        if entry.envelope.id in rejected.retried(looking, message.topic):
-            raise DepecheError(f"{entry.envelope.id} was tried again already")
-        with closing(KafkaWriter(s.kafka_bootstrap, f"{flow.group('retry')}.{entry.envelope.id}")) as writer:
-            writer.write([message])
-    return f"{entry.envelope.id} was written to {message.topic} again"
 
 
 def query(sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
