@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         fetched_ends,
         finish_night,
         last_night,
-        load_warehouse,
         plan_night,
         require_success,
         wait_until_archived,
@@ -34,6 +33,14 @@ if TYPE_CHECKING:
     )
     from pipeline.bootstrap.reading import extracted, model
     from pipeline.bootstrap.rejections import rejections, retry_rejected
+    from pipeline.bootstrap.replaying import (
+        compare_versions,
+        load_warehouse,
+        roll_back,
+        start_replay,
+        switch_version,
+        version_table,
+    )
     from pipeline.bootstrap.wiring import (
         NIGHT,
         airflow,
@@ -68,7 +75,6 @@ _HOMES = {
         "fetched_ends",
         "finish_night",
         "last_night",
-        "load_warehouse",
         "plan_night",
         "require_success",
         "wait_until_archived",
@@ -82,6 +88,14 @@ _HOMES = {
     "reading": (
         "extracted",
         "model",
+    ),
+    "replaying": (
+        "compare_versions",
+        "load_warehouse",
+        "roll_back",
+        "start_replay",
+        "switch_version",
+        "version_table",
     ),
     "rejections": ("rejections", "retry_rejected"),
     "wiring": (
@@ -117,6 +131,7 @@ __all__ = [
     "browser",
     "catalogue",
     "clock",
+    "compare_versions",
     "day_window",
     "diagnosis",
     "extracted",
@@ -136,14 +151,18 @@ __all__ = [
     "rejections",
     "require_success",
     "retry_rejected",
+    "roll_back",
     "run_step",
     "secret",
     "services_down",
     "services_up",
     "settings",
     "source_table",
+    "start_replay",
     "store",
+    "switch_version",
     "verdict",
+    "version_table",
     "wait_until_archived",
     "warehouse",
 ]

@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -155,9 +154,13 @@ def test_a_quarantine_that_is_not_there_stops_the_line_and_nothing_is_committed(
 def stopped(line: Line) -> None:
     """Let a worker read until the quarantine refuses what it turns down."""
     worker = line.normaliser()
-    with pytest.raises(RetryLater):
+
+    def work() -> None:
         for _ in range(20):
             worker.work(worker.log.poll(0.5, 100))
+
+    with pytest.raises(RetryLater):
+        work()
     worker.finish()
 
 

@@ -1,0 +1,299 @@
+"""The archive again, by today's code and model, into a version of its own. Nothing live is touched.
+
+Promise: along each partition the version's manifests form one chain over the *fetched* records, each of which has
+exactly one outcome in it, whatever is killed and however many replay the same version at once. The steps of one
+segment are those of the archive:
+
+1. read on where the chain ends: the archive's segments first, then the log from where the archive ends,
+2. take each record through the pure functions of normalise and enrich,
+3. store what came out under names nobody else uses,
+4. create the manifest, named by its start offset, only if it is absent: this is the commit.
+
+The position lives with the data, and so does what normalise remembers: `outcomes` in the segments. Who is killed,
+or loses the race at 4, reads both back from the chain. Memory holds one segment in the making, one of the archive,
+and, as normalise does, a line for each article.
+"""
+
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+from uuid import uuid4
+
+import structlog
+
+from pipeline import codec, progress
+from pipeline.archive import chain_end
+from pipeline.errors import DepecheError, Flaw, RetryLater
+from pipeline.events import ArticleState, Event, Payload
+from pipeline.flow import ENRICHED, FETCHED
+from pipeline.history import archived, first_archived
+from pipeline.manifest import checked, manifest_prefix, read_manifest
+from pipeline.outcome import Outcome, Unchanged
+from pipeline.ports import Clock, LogBrowser, ObjectStore, Partition, Record
+from pipeline.store.outcomes import InputOutcome, replayed, states_in, table_of
+from pipeline.transform import LARGEST_VALUE, handled
+from pipeline.worker import pause_before
+
+log = structlog.get_logger(__name__)
+
+_ATTEMPTS = 8
+_GLANCE_S = 1.0
+"""Seconds after which who waits for the log looks whether he is to stop."""
+
+
+class Handle(Protocol):
+    """A step's pure function, and the instant it takes for the present."""
+
+    def __call__(self, batch: Sequence[Event], states: Mapping[str, ArticleState], now: datetime) -> list[Outcome]: ...
+
+
+class Steps(NamedTuple):
+    """What is done with a fetched article. `normalise` is told the instant of its fetch: what was in the future on
+    that day is so in every replay. `enrich` is told the present."""
+
+    normalise: Handle
+    enrich: Handle
+
+
+class _LostRace(Exception):
+    """Another replay closed this segment."""
+
+
+@dataclass
+class _Chain:
+    """Where a partition of the version stands, and what is not stored yet."""
+
+    start: int
+    states: dict[str, ArticleState]
+    seen: int = -1
+    since: float = 0.0
+    size: int = 0
+    outcomes: list[InputOutcome] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+
+def version_ends(view: ObjectStore, browser: LogBrowser, store: ObjectStore) -> dict[Partition, int]:
+    """Return up to which offset of each partition of the fetched articles a version has read."""
+    return {
+        partition: chain_end(view, partition._replace(topic=ENRICHED), _first(store, partition, first))
+        for partition, (first, _) in browser.bounds(FETCHED).items()
+    }
+
+
+def _first(store: ObjectStore, partition: Partition, in_log: int) -> int:
+    earlier = first_archived(store, partition)
+    return in_log if earlier is None else min(in_log, earlier)
+
+
+class Replay:
+    """The job: archive and log → the version's chain."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        *,
+        view: ObjectStore,
+        store: ObjectStore,
+        browser: LogBrowser,
+        clock: Clock,
+        segment_bytes: int,
+        segment_seconds: float,
+    ) -> None:
+        self._steps = steps
+        self._view = view
+        self._store = store
+        self._browser = browser
+        self._clock = clock
+        self._most_bytes = segment_bytes
+        self._most_seconds = segment_seconds
+        self._chains: dict[Partition, _Chain] = {}
+        self.counts = {"segments": 0, "emitted": 0, "unchanged": 0, "rejected": 0, "lost_races": 0}
+
+    def run(self, *, stop: Callable[[], bool] = lambda: False, follow: bool = False) -> Mapping[str, int]:
+        """Read until the end of the log is reached, what comes in meanwhile included, or with `follow` until
+        `stop()`. Return the counts of what was stored. Raises `RetryLater` after 8 failed attempts in a row.
+        """
+        failures = 0
+        while not stop():
+            try:
+                ends = progress.ends(self._browser, FETCHED)
+                news = sum(self._read(partition, ends[partition], stop) for partition in sorted(ends))
+                failures = 0
+            except RetryLater as error:
+                self._chains.clear()
+                failures += 1
+                if failures >= _ATTEMPTS:
+                    raise
+                log.warning("retrying", attempt=failures, reason=str(error))
+                self._clock.sleep(pause_before(failures))
+                continue
+            if news == 0:
+                if not follow:
+                    break
+                self._rest(stop)
+        return dict(self.counts)
+
+    def _rest(self, stop: Callable[[], bool]) -> None:
+        """Wait as long as a segment may stay open, so that a quiet log does not become many small ones."""
+        until = self._clock.monotonic() + self._most_seconds
+        while self._clock.monotonic() < until and not stop():
+            self._clock.sleep(min(_GLANCE_S, self._most_seconds))
+
+    def _read(self, partition: Partition, end: int, stop: Callable[[], bool]) -> int:
+        """Take the partition's records before `end` into the chain; return how many they were."""
+        chain = self._chains.get(partition) or self._resumed(partition)
+        self._chains[partition] = chain
+        count = 0
+        if chain.seen >= end:
+            return count
+        try:
+            for record in self._records(partition, chain.start, end):
+                self._take(chain, record)
+                count += 1
+                if stop():
+                    self._flush(partition, chain, end)
+                    return count
+                if chain.size >= self._most_bytes or self._clock.monotonic() - chain.since >= self._most_seconds:
+                    self._flush(partition, chain, end)
+            self._flush(partition, chain, end)
+            chain.seen = end
+        except _LostRace:
+            del self._chains[partition]
+            count += 1  # there is more to look at: the winner's end
+        return count
+
+    # Step 1
+
+    def _resumed(self, partition: Partition) -> _Chain:
+        """Read position and states back from the version's chain."""
+        enriched = partition._replace(topic=ENRICHED)
+        states: dict[str, ArticleState] = {}
+        end = None
+        for info in self._view.list(manifest_prefix(*enriched)):
+            manifest = read_manifest(self._view.get(info.key))
+            if end is not None and manifest.start != end:
+                raise DepecheError(f"{info.key}: the version's chain has a gap at {end}; replay into another version")
+            table = table_of(checked(manifest.tables["outcomes"], self._view))
+            states.update((state.article_id, state) for state in states_in(table))
+            end = manifest.end
+        if end is None:
+            end = _first(self._store, partition, self._browser.bounds(FETCHED)[partition][0])
+        log.info("replaying", partition=partition.number, at=end, articles=len(states))
+        return _Chain(end, states)
+
+    def _records(self, partition: Partition, start: int, end: int) -> Iterator[Record]:
+        """Yield the records from `start` on: the archive's as far as it goes, then the log's; no gap, no overlap."""
+        at = start
+        while at < end:
+            before = at
+            for reached, records in archived(self._store, partition, at):
+                yield from (record for record in records if record.offset < end)
+                at = reached
+                if at >= end:
+                    return
+            first, _ = self._browser.bounds(FETCHED)[partition]
+            if at >= first:
+                yield from self._browser.read(partition, at, end)
+                return
+            if at == before:
+                raise DepecheError(
+                    f"{FETCHED}[{partition.number}]: the archive ends at {at}, the log begins at {first}"
+                )
+
+    # Step 2
+
+    def _take(self, chain: _Chain, record: Record) -> None:
+        if not chain.outcomes:
+            chain.since = self._clock.monotonic()
+        outcome, made = self._outcome(record, chain.states)
+        chain.outcomes.append(outcome)
+        chain.size += len(record.key) + 200
+        if outcome.state is not None:
+            chain.states[outcome.state.article_id] = outcome.state
+        if made is not None:
+            chain.records.append(made)
+            chain.size += len(made.value)
+
+    def _outcome(self, record: Record, states: dict[str, ArticleState]) -> tuple[InputOutcome, Record | None]:
+        """Return what becomes of a fetched record, and the enriched one if it becomes one."""
+        event = codec.decode(record)
+        if isinstance(event, Flaw):
+            return _rejected(record, None, "normalise", event), None
+        now = event.envelope.time
+        article = self._one(self._steps.normalise, event, states, now)
+        if isinstance(article, Flaw):
+            return _rejected(record, event, "normalise", article), None
+        if isinstance(article, Unchanged):
+            return _told(record, event, "unchanged", article.state), None
+        wire = _wire(article.data, event, now)
+        if flaw := _too_large(wire):
+            return _rejected(record, event, "normalise", flaw), None
+        normalised = codec.envelope(article.data, time=now, cause=event.envelope)
+        now = self._clock.now()
+        enriched = self._one(self._steps.enrich, Event(normalised, article.data), {}, now)
+        if isinstance(enriched, Flaw):
+            return _rejected(record, event, "enrich", enriched, article.state), None
+        if isinstance(enriched, Unchanged):
+            raise DepecheError("enrich said that an article is unchanged; only normalise remembers articles")
+        wire = _wire(enriched.data, Event(normalised, article.data), now)
+        if flaw := _too_large(wire):
+            return _rejected(record, event, "enrich", flaw, article.state), None
+        made = Record(ENRICHED, record.partition, record.offset, record.timestamp, *wire)
+        return _told(record, event, "emitted", article.state), made
+
+    def _one(self, handle: Handle, event: Event, states: dict[str, ArticleState], now: datetime) -> Outcome:
+        fresh: dict[str, ArticleState] = {}
+        (outcome,) = handled(lambda batch, known: handle(batch, known, now), [event], ChainMap(fresh, states))
+        return outcome
+
+    # Steps 3 and 4
+
+    def _flush(self, partition: Partition, chain: _Chain, until: int) -> None:
+        """Close the segment, if there is anything in it. Raises `_LostRace` where another replay closed it."""
+        if not chain.outcomes:
+            return
+        end = chain.outcomes[-1].offset + 1
+        segment = replayed(
+            chain.outcomes,
+            chain.records,
+            partition=partition._replace(topic=ENRICHED),
+            start=chain.start,
+            end=end,
+            now=self._clock.now(),
+            unique=uuid4().hex[:12],
+        )
+        for file in segment.files:
+            if not self._view.create(file.key, file.data):
+                raise RetryLater(f"the store already has {file.key}, a name nobody else can have")
+        if not self._view.create(segment.manifest_key, segment.manifest):
+            self.counts["lost_races"] += 1
+            log.warning("another replay of this version closed this segment", manifest=segment.manifest_key)
+            raise _LostRace
+        self.counts["segments"] += 1
+        for outcome in chain.outcomes:
+            self.counts[outcome.outcome] += 1
+        log.info("replayed", partition=partition.number, records=len(chain.outcomes), at=end, until=until)
+        chain.start, chain.size, chain.outcomes, chain.records = end, 0, [], []
+
+
+def _wire(data: Payload, cause: Event, now: datetime) -> codec.Wire:
+    return codec.encode(Event(codec.envelope(data, time=now, cause=cause.envelope), data))
+
+
+def _too_large(wire: codec.Wire) -> Flaw | None:
+    if len(wire.value) <= LARGEST_VALUE:
+        return None
+    return Flaw("oversize", f"the result has {len(wire.value)} bytes; {LARGEST_VALUE} fit")
+
+
+def _told(record: Record, event: Event, outcome: str, state: ArticleState | None) -> InputOutcome:
+    return InputOutcome(record.offset, record.timestamp, event.envelope.id, outcome, state=state)
+
+
+def _rejected(
+    record: Record, event: Event | None, stage: str, flaw: Flaw, state: ArticleState | None = None
+) -> InputOutcome:
+    own = event.envelope.id if event else None
+    return InputOutcome(record.offset, record.timestamp, own, "rejected", stage, flaw.reason, flaw.detail, state)
