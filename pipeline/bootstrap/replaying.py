@@ -64,7 +64,7 @@ class Line:
     ) -> Mapping[str, int]:
         """Go on with a version where it stands. Raises `Misconfigured` when another model made it."""
         reader = reader or model(self.settings)
-        if card.model.sha256 != reader.info.sha256:
+        if card.model != reader.info:
             raise Misconfigured(
                 f"version {version} was made with {card.model.name} {card.model.version} ({card.model.sha256[:12]}),"
                 f" this is {reader.info.name} {reader.info.version} ({reader.info.sha256[:12]}): set DEPECHE_MODEL and"
