@@ -163,16 +163,16 @@ def test_two_replays_of_one_version_at_once_give_one_chain(line: Line) -> None:
     line.replay("whole").run()
 
     class Raced(MemoryStore):
-        """Where another replay closes every segment just before this one does."""
+        """Where another replay closes a longer segment just before this one does, three times."""
+
+        races = 0
 
         def create(self, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> bool:
-            if "/log/" in key and key not in line.store.objects and len(line.segments()) < 3:
-                line.replay(segment_bytes=1).run(stop=one_more())
+            if "/log/" in key and self.races < 3:
+                self.races += 1
+                taken = iter(range(4))
+                line.replay(segment_bytes=10**9).run(stop=lambda: next(taken, None) is None)
             return super().create(key, data, metadata)
-
-    def one_more():  # type: ignore[no-untyped-def]
-        there = len(line.segments())
-        return lambda: len(line.segments()) > there
 
     raced = Raced()
     raced.objects = line.store.objects

@@ -135,6 +135,17 @@ def test_of_two_retries_at_once_the_earlier_is_fenced_and_each_input_is_written_
     assert len(retried(world)) == 6
 
 
+def test_what_another_wrote_until_the_claim_is_seen_after_it(world: World) -> None:
+    class Late(MemoryWriter):
+        def claim(self) -> None:
+            assert retry(world).written == 1  # another person's, while this one looked for what is wanted
+            super().claim()
+
+    late = Late(world.broker, rejected.RETRY_ID)
+    assert rejected.retry(world.browser, late, rejected.ALL.has) == rejected.Report(written=0, done_before=1)
+    assert len(retried(world)) == 1
+
+
 def test_a_retry_that_overtakes_one_at_work_writes_only_what_that_one_has_not(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
