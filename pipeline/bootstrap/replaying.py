@@ -1,6 +1,6 @@
 """Replays and versions, wired, and the tables that follow the pointer."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,8 @@ from pipeline.operate import projection
 from pipeline.operate.catching_up import as_json, wait_until_archived
 from pipeline.operate.comparison import Comparison, compare
 from pipeline.ports import Model, ObjectStore, Partition
-from pipeline.replay import Replay, Steps, version_ends
+from pipeline.replay import Replay, version_ends
+from pipeline.replay.reader import Steps
 from pipeline.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -61,6 +62,7 @@ class Line:
         *,
         stop: Callable[[], bool] = lambda: False,
         follow: bool = False,
+        only: Sequence[int] = (),
     ) -> Mapping[str, int]:
         """Go on with a version where it stands. Raises `Misconfigured` when another model made it."""
         reader = reader or model(self.settings)
@@ -80,6 +82,7 @@ class Line:
             clock=SystemClock(),
             segment_bytes=self.settings.segment_bytes,
             segment_seconds=self.settings.segment_seconds,
+            only=only or None,
         )
         return job.run(stop=stop, follow=follow)
 
@@ -101,7 +104,9 @@ def _line() -> Iterator[Line]:
         yield Line(s, looking)
 
 
-def start_replay(version: str, *, stop: Callable[[], bool], follow: bool = False) -> Mapping[str, int]:
+def start_replay(
+    version: str, *, stop: Callable[[], bool], follow: bool = False, only: Sequence[int] = ()
+) -> Mapping[str, int]:
     """Replay into a version, new or begun before, and return the counts of what was stored."""
     with _line() as line:
         reader = model(line.settings)
@@ -109,7 +114,7 @@ def start_replay(version: str, *, stop: Callable[[], bool], follow: bool = False
             version=version, code_version=__version__, model=reader.info, created_at=SystemClock().now()
         )
         card = versions.declare(line.store, wanted)
-        return line.replay(version, card, reader, stop=stop, follow=follow)
+        return line.replay(version, card, reader, stop=stop, follow=follow, only=only)
 
 
 def version_table() -> list[dict[str, Any]]:

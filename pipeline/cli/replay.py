@@ -19,6 +19,9 @@ _Version = Annotated[str, typer.Argument(help="A version's name; `live` is what 
 def replay_start(
     version: Annotated[str, typer.Option("--version", help="Name of the new version, or of one to go on with.")],
     follow: Annotated[bool, typer.Option(help="Go on with what comes in, until stopped.")] = False,
+    partition: Annotated[
+        list[int] | None, typer.Option(help="Only these partitions: so several processes share the work.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read every fetched article again, archive first, up to the end of the log; go on where a killed one ended."""
@@ -32,7 +35,7 @@ def replay_start(
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    counts = dict(bootstrap.start_replay(version, stop=lambda: stopped, follow=follow))
+    counts = dict(bootstrap.start_replay(version, stop=lambda: stopped, follow=follow, only=partition or ()))
     print_json(counts) if as_json else print_table([{"version": version, **counts}], "nothing")
     say("stopped; the same command goes on" if stopped else f"caught up; see `depeche replay compare {version}`")
 

@@ -16,7 +16,8 @@ from pipeline.normalise import normalise
 from pipeline.operate import projection
 from pipeline.operate.catching_up import as_json, wait_until_archived
 from pipeline.ports import Partition, Record
-from pipeline.replay import Replay, Steps, version_ends
+from pipeline.replay import Replay, version_ends
+from pipeline.replay.reader import Steps
 from pipeline.store.outcomes import table_of
 from tests.flow.world import World, drain
 
@@ -44,16 +45,23 @@ class Line(World):
     ) -> Replay:
         """Return a replay by another model."""
         reader = model or self.other
-        steps = Steps(
-            lambda batch, states, now: normalise(batch, states=states, now=now),
-            lambda batch, states, now: enrich(batch, model=reader, now=now),
-        )
         wanted = versions.Card(version=version, code_version="test", model=reader.info, created_at=self.clock.now())
         versions.declare(self.store, wanted)
         given: dict[str, Any] = {"browser": self.browser, "segment_bytes": 5_000, "segment_seconds": 1e9, **more}
         whole = store or self.store
         return Replay(
-            given.pop("steps", steps), view=versions.view(whole, version), store=whole, clock=self.clock, **given
+            given.pop("steps", self.steps_by(reader)),
+            view=versions.view(whole, version),
+            store=whole,
+            clock=self.clock,
+            **given,
+        )
+
+    def steps_by(self, reader: MemoryModel) -> Steps:
+        """Return what a replay does with an article."""
+        return Steps(
+            lambda batch, states, now: normalise(batch, states=states, now=now),
+            lambda batch, states, now: enrich(batch, model=reader, now=now),
         )
 
     def load(self) -> LoadReport:

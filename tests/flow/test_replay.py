@@ -11,7 +11,7 @@ from pipeline.archive import Archive
 from pipeline.errors import DepecheError, RetryLater
 from pipeline.operate.verify import verify
 from pipeline.ports import Message, Partition, Record
-from pipeline.replay import Steps
+from pipeline.replay.reader import Steps
 from tests.flow.replayed import Line, Shortened
 from tests.flow.world import drain
 
@@ -143,7 +143,7 @@ def test_a_kill_in_the_midst_of_reading_loses_and_doubles_nothing(line: Line, at
     def stop() -> bool:
         return False
 
-    right = line.replay()._steps
+    right = line.steps_by(line.other)
 
     def dying(batch, states, now):  # type: ignore[no-untyped-def]
         nonlocal left
@@ -182,8 +182,16 @@ def test_two_replays_of_one_version_at_once_give_one_chain(line: Line) -> None:
     assert told(line) == told(line, "whole")
 
 
+def test_replays_that_share_the_partitions_make_one_version(line: Line) -> None:
+    line.replay("whole").run()
+    line.replay(only=[1]).run()
+    assert {partition for partition, _ in line.outcomes()} == {1}
+    line.replay(only=[0, 2]).run()
+    assert told(line) == told(line, "whole")
+
+
 def test_what_comes_in_meanwhile_is_read_too(line: Line) -> None:
-    right = line.replay()._steps
+    right = line.steps_by(line.other)
     more = iter(range(30, 36))
 
     def busy(batch, states, now):  # type: ignore[no-untyped-def]
@@ -246,7 +254,7 @@ def test_a_store_that_stays_away_ends_the_replay(line: Line) -> None:
 
 
 def test_a_bug_turns_one_record_down_and_the_others_go_on(line: Line) -> None:
-    right = line.replay()._steps
+    right = line.steps_by(line.other)
 
     def buggy(batch, states, now):  # type: ignore[no-untyped-def]
         if batch[0].envelope.subject == line.raw(7).article_id:

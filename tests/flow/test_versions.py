@@ -318,9 +318,9 @@ def test_a_comparison_counts_only_the_newest_revision(line: Line) -> None:
 
 def test_what_other_code_turns_down_is_a_removed_article_and_counted(line: Line) -> None:
     from pipeline.errors import Flaw
-    from pipeline.replay import Steps
+    from pipeline.replay.reader import Steps
 
-    right = line.replay()._steps
+    right = line.steps_by(line.other)
 
     def stricter(batch, states, now):  # type: ignore[no-untyped-def]
         if batch[0].data.article_id == line.raw(4).article_id:

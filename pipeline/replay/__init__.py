@@ -14,26 +14,22 @@ or loses the race at 4, reads both back from the chain. Memory holds one segment
 and, as normalise does, a line for each article.
 """
 
-from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import NamedTuple, Protocol
 from uuid import uuid4
 
 import structlog
 
-from pipeline import codec, progress
+from pipeline import progress
 from pipeline.archive import chain_end
-from pipeline.errors import DepecheError, Flaw, RetryLater
-from pipeline.events import ArticleState, Event, Payload
+from pipeline.errors import DepecheError, RetryLater
+from pipeline.events import ArticleState
 from pipeline.flow import ENRICHED, FETCHED
 from pipeline.history import archived, first_archived
 from pipeline.manifest import checked, manifest_prefix, read_manifest
-from pipeline.outcome import Outcome, Unchanged
 from pipeline.ports import Clock, LogBrowser, ObjectStore, Partition, Record
+from pipeline.replay.reader import Reader, Steps
 from pipeline.store.outcomes import InputOutcome, replayed, states_in, table_of
-from pipeline.transform import LARGEST_VALUE, handled
 from pipeline.worker import pause_before
 
 log = structlog.get_logger(__name__)
@@ -41,20 +37,6 @@ log = structlog.get_logger(__name__)
 _ATTEMPTS = 8
 _GLANCE_S = 1.0
 """Seconds after which who waits for the log looks whether he is to stop."""
-
-
-class Handle(Protocol):
-    """A step's pure function, and the instant it takes for the present."""
-
-    def __call__(self, batch: Sequence[Event], states: Mapping[str, ArticleState], now: datetime) -> list[Outcome]: ...
-
-
-class Steps(NamedTuple):
-    """What is done with a fetched article. `normalise` is told the instant of its fetch: what was in the future on
-    that day is so in every replay. `enrich` is told the present."""
-
-    normalise: Handle
-    enrich: Handle
 
 
 class _LostRace(Exception):
@@ -100,14 +82,17 @@ class Replay:
         clock: Clock,
         segment_bytes: int,
         segment_seconds: float,
+        only: Container[int] | None = None,
     ) -> None:
-        self._steps = steps
+        """`only`: the numbers of the partitions to read, where several share the work; None for all."""
+        self._reader = Reader(steps, clock)
         self._view = view
         self._store = store
         self._browser = browser
         self._clock = clock
         self._most_bytes = segment_bytes
         self._most_seconds = segment_seconds
+        self._only = only
         self._chains: dict[Partition, _Chain] = {}
         self.counts = {"segments": 0, "emitted": 0, "unchanged": 0, "rejected": 0, "lost_races": 0}
 
@@ -118,8 +103,7 @@ class Replay:
         failures = 0
         while not stop():
             try:
-                ends = progress.ends(self._browser, FETCHED)
-                news = sum(self._read(partition, ends[partition], stop) for partition in sorted(ends))
+                news = sum(self._read(partition, end, stop) for partition, end in self._ends())
                 failures = 0
             except RetryLater as error:
                 self._chains.clear()
@@ -134,6 +118,10 @@ class Replay:
                     break
                 self._rest(stop)
         return dict(self.counts)
+
+    def _ends(self) -> list[tuple[Partition, int]]:
+        ends = sorted(progress.ends(self._browser, FETCHED).items())
+        return [(p, end) for p, end in ends if self._only is None or p.number in self._only]
 
     def _rest(self, stop: Callable[[], bool]) -> None:
         """Wait as long as a segment may stay open, so that a quiet log does not become many small ones."""
@@ -207,7 +195,7 @@ class Replay:
     def _take(self, chain: _Chain, record: Record) -> None:
         if not chain.outcomes:
             chain.since = self._clock.monotonic()
-        outcome, made = self._outcome(record, chain.states)
+        outcome, made = self._reader.outcome(record, chain.states)
         chain.outcomes.append(outcome)
         chain.size += len(record.key) + 200
         if outcome.state is not None:
@@ -215,38 +203,6 @@ class Replay:
         if made is not None:
             chain.records.append(made)
             chain.size += len(made.value)
-
-    def _outcome(self, record: Record, states: dict[str, ArticleState]) -> tuple[InputOutcome, Record | None]:
-        """Return what becomes of a fetched record, and the enriched one if it becomes one."""
-        event = codec.decode(record)
-        if isinstance(event, Flaw):
-            return _rejected(record, None, "normalise", event), None
-        now = event.envelope.time
-        article = self._one(self._steps.normalise, event, states, now)
-        if isinstance(article, Flaw):
-            return _rejected(record, event, "normalise", article), None
-        if isinstance(article, Unchanged):
-            return _told(record, event, "unchanged", article.state), None
-        wire = _wire(article.data, event, now)
-        if flaw := _too_large(wire):
-            return _rejected(record, event, "normalise", flaw), None
-        normalised = codec.envelope(article.data, time=now, cause=event.envelope)
-        now = self._clock.now()
-        enriched = self._one(self._steps.enrich, Event(normalised, article.data), {}, now)
-        if isinstance(enriched, Flaw):
-            return _rejected(record, event, "enrich", enriched, article.state), None
-        if isinstance(enriched, Unchanged):
-            raise DepecheError("enrich said that an article is unchanged; only normalise remembers articles")
-        wire = _wire(enriched.data, Event(normalised, article.data), now)
-        if flaw := _too_large(wire):
-            return _rejected(record, event, "enrich", flaw, article.state), None
-        made = Record(ENRICHED, record.partition, record.offset, record.timestamp, *wire)
-        return _told(record, event, "emitted", article.state), made
-
-    def _one(self, handle: Handle, event: Event, states: dict[str, ArticleState], now: datetime) -> Outcome:
-        fresh: dict[str, ArticleState] = {}
-        (outcome,) = handled(lambda batch, known: handle(batch, known, now), [event], ChainMap(fresh, states))
-        return outcome
 
     # Steps 3 and 4
 
@@ -276,24 +232,3 @@ class Replay:
             self.counts[outcome.outcome] += 1
         log.info("replayed", partition=partition.number, records=len(chain.outcomes), at=end, until=until)
         chain.start, chain.size, chain.outcomes, chain.records = end, 0, [], []
-
-
-def _wire(data: Payload, cause: Event, now: datetime) -> codec.Wire:
-    return codec.encode(Event(codec.envelope(data, time=now, cause=cause.envelope), data))
-
-
-def _too_large(wire: codec.Wire) -> Flaw | None:
-    if len(wire.value) <= LARGEST_VALUE:
-        return None
-    return Flaw("oversize", f"the result has {len(wire.value)} bytes; {LARGEST_VALUE} fit")
-
-
-def _told(record: Record, event: Event, outcome: str, state: ArticleState | None) -> InputOutcome:
-    return InputOutcome(record.offset, record.timestamp, event.envelope.id, outcome, state=state)
-
-
-def _rejected(
-    record: Record, event: Event | None, stage: str, flaw: Flaw, state: ArticleState | None = None
-) -> InputOutcome:
-    own = event.envelope.id if event else None
-    return InputOutcome(record.offset, record.timestamp, own, "rejected", stage, flaw.reason, flaw.detail, state)
