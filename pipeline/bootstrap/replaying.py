@@ -25,6 +25,9 @@ from pipeline.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+_SEGMENTS_WAITED_FOR = 3
+"""How long a rollback waits for the live segments: so many times as long as one may stay open."""
+
 
 class Line:
     """What the tables and the versions are brought up to date with."""
@@ -35,9 +38,9 @@ class Line:
         self.store: ObjectStore = store(s)
 
     def feed(self, version: str) -> None:
-        """Let a version read to the end of the log, if it has not."""
+        """Let a version read what the log holds now, if it has not."""
         if projection.behind(self.browser, self.ends(version)):
-            self.replay(version, versions.card(self.store, version))
+            self.replay(version, versions.card(self.store, version), rounds=1)
 
     def ends(self, version: str) -> Mapping[Partition, int]:
         """Return up to where a version has read the fetched articles."""
@@ -51,7 +54,7 @@ class Line:
             browser=self.browser,
             archived=lambda p: chain_end(self.store, p, firsts.get(p, 0)),
             clock=SystemClock(),
-            timeout=0,
+            timeout=_SEGMENTS_WAITED_FOR * self.settings.segment_seconds,
         )
 
     def replay(
@@ -63,6 +66,7 @@ class Line:
         stop: Callable[[], bool] = lambda: False,
         follow: bool = False,
         only: Sequence[int] = (),
+        rounds: int = 20,
     ) -> Mapping[str, int]:
         """Go on with a version where it stands. Raises `Misconfigured` when another model made it."""
         reader = reader or model(self.settings)
@@ -84,7 +88,7 @@ class Line:
             segment_seconds=self.settings.segment_seconds,
             only=only or None,
         )
-        return job.run(stop=stop, follow=follow)
+        return job.run(stop=stop, follow=follow, rounds=rounds)
 
 
 def _steps(reader: Model) -> Steps:
@@ -146,12 +150,15 @@ def roll_back() -> versions.Pointer:
 def load_warehouse() -> dict[str, Any]:
     """Bring the tables up to date with the version that the pointer names, and return what was added."""
     with _line() as line:
-        wanted = versions.current(line.store).version
-        if wanted != versions.LIVE:
-            line.feed(wanted)  # before the tables are opened: nobody else can read them then
+        # The tables are open for a moment only, and again when they are written: nobody else can read them then.
+        loaded: set[str] = set()
+        if line.settings.warehouse_path.exists():
+            with warehouse(line.settings, read_only=True) as tables:
+                loaded = tables.loaded()
+        planned = projection.plan(line.store, loaded, line.browser, line)
         with warehouse(line.settings) as tables:
             report = projection.bring_up_to_date(
-                line.store, tables, line.browser, line, note=lambda key: log.info("loaded", segment=key)
+                planned, line.store, tables, note=lambda key: log.info("loaded", segment=key)
             )
     return dict(msgspec.to_builtins(report))
 

@@ -5,9 +5,9 @@ segments in them. They are replaced only by a version that has read everything t
 withdrawal that they honour already is then honoured by what takes their place.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pipeline import progress, versions
 from pipeline.errors import DepecheError, RetryLater
@@ -30,49 +30,59 @@ class Line(Protocol):
     """What is asked of the line while its tables are brought up to date."""
 
     def feed(self, version: str) -> None:
-        """Let a version read to the end of the log; the live one is fed by its workers."""
+        """Let a version read what the log holds now; the live one is fed by its workers."""
 
     def ends(self, version: str) -> Ends:
         """Return up to where a version other than the live one has read the fetched articles."""
 
     def live_has_passed(self, ends: Ends) -> None:
-        """Return when all that was fetched before is in the live segments. Raises `RetryLater` if it is not."""
+        """Return when all that was fetched before is in the live segments. Raises `RetryLater` if it is not soon."""
+
+
+class Plan(NamedTuple):
+    """What the tables are to hold, and what they held when it was decided."""
+
+    wanted: str
+    loaded: Set[str]
+
+
+def plan(store: ObjectStore, loaded: Set[str], browser: LogBrowser, line: Line) -> Plan:
+    """Return what tables that have `loaded` these segments are to hold, when that version is ready for them.
+
+    It is ready when it has read all that they have seen. What they have seen is asked first, so that a busy line is
+    not waited for in vain. Raises `RetryLater` while the version is not ready.
+    """
+    wanted, held = versions.current(store).version, versions.held(loaded)
+    seen: Ends = {}
+    if held not in (None, wanted):
+        seen = browser.committed(group("normalise"), FETCHED) if held == versions.LIVE else line.ends(held or "")
+    if wanted != versions.LIVE:
+        line.feed(wanted)
+        left = progress.remaining(browser, line.ends(wanted), seen)
+        if left:
+            raise RetryLater(
+                f"version {wanted} has not read {left} records that the tables know from version {held}, which they"
+                f" keep until it has: `depeche replay start --version {wanted}`"
+            )
+    elif seen:
+        line.live_has_passed(seen)
+    return Plan(wanted, loaded)
 
 
 def bring_up_to_date(
-    store: ObjectStore,
-    tables: Tables,
-    browser: LogBrowser,
-    line: Line,
-    *,
-    note: Callable[[str], None] = lambda _: None,
+    planned: Plan, store: ObjectStore, tables: Tables, *, note: Callable[[str], None] = lambda _: None
 ) -> LoadReport:
-    """Load what the pointer's version has closed; where the tables hold another version, replace them whole.
+    """Load what the planned version has closed; where the tables hold another version, replace them whole.
 
-    Raises `RetryLater` while the pointer's version has not read all that the tables have seen; they stay as they are.
+    Raises `RetryLater` when another load changed what is to be replaced.
     """
-    wanted = versions.current(store).version
-    if wanted != versions.LIVE:
-        line.feed(wanted)
-    held = versions.held(tables.loaded())
-    if held == wanted or (held is None and wanted == versions.LIVE):
-        return load(store, tables, topic=ENRICHED, version=wanted, progress=note)
-    if held is not None:
-        _require_passed(wanted, held, browser, line)
-    return replace(store, tables, topic=ENRICHED, version=wanted, progress=note)
-
-
-def _require_passed(wanted: str, held: str, browser: LogBrowser, line: Line) -> None:
-    seen = browser.committed(group("normalise"), FETCHED) if held == versions.LIVE else line.ends(held)
-    if wanted == versions.LIVE:
-        line.live_has_passed(seen)
-        return
-    left = progress.remaining(browser, line.ends(wanted), seen)
-    if left:
-        raise RetryLater(
-            f"version {wanted} has not read {left} records that the tables know from version {held}, which they"
-            f" keep until it has: `depeche replay start --version {wanted}`"
-        )
+    loaded = tables.loaded()
+    held = versions.held(loaded)
+    if held == planned.wanted or (held is None and planned.wanted == versions.LIVE):
+        return load(store, tables, topic=ENRICHED, version=planned.wanted, progress=note)
+    if loaded != planned.loaded:
+        raise RetryLater("another load changed the tables meanwhile; run `depeche load` again")
+    return replace(store, tables, topic=ENRICHED, version=planned.wanted, progress=note)
 
 
 def switch(store: ObjectStore, version: str, browser: LogBrowser, line: Line, *, now: datetime) -> versions.Pointer:

@@ -35,6 +35,7 @@ from pipeline.worker import pause_before
 log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 8
+_ROUNDS = 20
 _GLANCE_S = 1.0
 """Seconds after which who waits for the log looks whether he is to stop."""
 
@@ -96,9 +97,13 @@ class Replay:
         self._chains: dict[Partition, _Chain] = {}
         self.counts = {"segments": 0, "emitted": 0, "unchanged": 0, "rejected": 0, "lost_races": 0}
 
-    def run(self, *, stop: Callable[[], bool] = lambda: False, follow: bool = False) -> Mapping[str, int]:
-        """Read until the end of the log is reached, what comes in meanwhile included, or with `follow` until
-        `stop()`. Return the counts of what was stored. Raises `RetryLater` after 8 failed attempts in a row.
+    def run(
+        self, *, stop: Callable[[], bool] = lambda: False, follow: bool = False, rounds: int = _ROUNDS
+    ) -> Mapping[str, int]:
+        """Read to the end of the log, then what came in meanwhile, until nothing did or it was done `rounds` times:
+        a busy log never rests. With `follow` go on until `stop()`.
+
+        Return the counts of what was stored. Raises `RetryLater` after 8 failed attempts in a row.
         """
         failures = 0
         while not stop():
@@ -113,9 +118,10 @@ class Replay:
                 log.warning("retrying", attempt=failures, reason=str(error))
                 self._clock.sleep(pause_before(failures))
                 continue
+            rounds -= 1
+            if not follow and (news == 0 or rounds <= 0):
+                break
             if news == 0:
-                if not follow:
-                    break
                 self._rest(stop)
         return dict(self.counts)
 

@@ -65,7 +65,8 @@ class Line(World):
         )
 
     def load(self) -> LoadReport:
-        return projection.bring_up_to_date(self.store, self.warehouse, self.browser, self)
+        planned = projection.plan(self.store, self.warehouse.loaded(), self.browser, self)
+        return projection.bring_up_to_date(planned, self.store, self.warehouse)
 
     def switch(self, version: str) -> versions.Pointer:
         return projection.switch(self.store, version, self.browser, self, now=self.clock.now())
@@ -74,7 +75,7 @@ class Line(World):
 
     def feed(self, version: str) -> None:
         if self.feeding:
-            self.replay(version).run()
+            self.replay(version).run(rounds=1)
 
     def ends(self, version: str) -> Mapping[Partition, int]:
         return version_ends(versions.view(self.store, version), self.browser, self.store)

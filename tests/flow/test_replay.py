@@ -205,6 +205,18 @@ def test_what_comes_in_meanwhile_is_read_too(line: Line) -> None:
     assert len(line.inputs()) == 19 + 6
 
 
+def test_a_log_that_never_rests_is_read_so_many_rounds(line: Line) -> None:
+    steps = line.steps_by(line.other)
+
+    def busy(batch, states, now):  # type: ignore[no-untyped-def]
+        line.publish([line.raw(100 + len(line.inputs()))])
+        return steps.normalise(batch, states, now)
+
+    line.replay(steps=Steps(busy, steps.enrich)).run(rounds=2)
+    assert set(line.outcomes()) < set(line.inputs())
+    assert len(line.outcomes()) > 19
+
+
 def test_following_goes_on_until_it_is_stopped(line: Line) -> None:
     looks = 0
 

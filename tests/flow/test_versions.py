@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline import versions
+from pipeline import flow, versions
 from pipeline.adapters.duckdb import DuckDbWarehouse
 from pipeline.adapters.memory_model import MemoryModel
 from pipeline.adapters.memory_store import MemoryStore
 from pipeline.errors import DepecheError, Misconfigured, RetryLater
+from pipeline.load import load
 from pipeline.operate import projection
 from pipeline.operate.comparison import Comparison, compare, distance
 from tests.flow.replayed import Line
@@ -190,6 +191,36 @@ def test_a_rollback_waits_until_the_live_line_has_read_what_the_tables_have(line
     line.load()
     assert types(line) == {"ACCUSE"}
     assert line.raw(50).article_id in shown(line)
+
+
+def test_a_switch_on_a_line_that_never_rests_is_loaded(line: Line) -> None:
+    feed, more = line.feed, iter(range(100, 200))
+
+    def busy(version: str) -> None:
+        line.publish([line.raw(next(more))])
+        feed(version)
+        line.publish([line.raw(next(more))])
+        line.live()
+
+    line.feed = busy  # type: ignore[method-assign]
+    line.switch("v2")
+    line.load()
+    assert types(line) == {"ASSAULT"}
+
+
+def test_tables_that_another_load_changed_meanwhile_are_not_replaced(line: Line) -> None:
+    line.switch("v2")
+    planned = projection.plan(line.store, line.warehouse.loaded(), line.browser, line)
+    name = line.withdraw(5)
+    line.live()
+    load(line.store, line.warehouse, topic=flow.ENRICHED)
+    gone_everywhere(line, name)
+    with pytest.raises(RetryLater, match="another load"):
+        projection.bring_up_to_date(planned, line.store, line.warehouse)
+    gone_everywhere(line, name)
+    line.load()
+    gone_everywhere(line, name)
+    assert types(line) == {"ASSAULT"}
 
 
 def test_from_one_version_to_the_next(line: Line) -> None:
