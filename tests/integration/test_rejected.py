@@ -1,10 +1,15 @@
 """Rejections on a real broker: retried once by however many at once, and never dropped for want of a quarantine."""
 
+import base64
 import contextlib
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -21,6 +26,7 @@ from tests.fixtures.servers import ACCESS, SECRET, free_ports, start_kafka
 from tests.flow.world import World
 
 ENGLISH = "The minister said on Tuesday that talks would resume next week in the capital of the country."
+ROOT = Path(__file__).parent.parent.parent
 REFUSED = flow.rejected(flow.FETCHED)
 
 
@@ -113,6 +119,49 @@ def test_four_retries_at_once_write_each_rejection_once(line: Line) -> None:
     report = bootstrap.retry_rejected(lambda _: rejected.ALL.has)
     assert report.written + report.done_before == 12
     assert sorted(line.causes()) == sorted(entry.envelope.id for entry in line.rejections())
+
+
+def depeche(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a person does."""
+    command = [sys.executable, "-m", "pipeline.cli", "rejected", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_rejections_are_listed_counted_shown_and_exported(line: Line, tmp_path: Path) -> None:
+    rows = json.loads(depeche("list", "--json", "--reason", "not_french", "--source", "test").stdout)
+    assert len(rows) == 12
+    assert depeche("list", "--reason", "empty").stderr == "nothing was rejected\n"
+    assert json.loads(depeche("count", "--json").stdout) == [
+        {"stage": "normalise", "reason": "not_french", "count": 12}
+    ]
+    shown = json.loads(depeche("show", rows[0]["id"][:13]).stdout)
+    assert shown["id"] == rows[0]["id"]
+    printed = [json.loads(row) for row in depeche("export").stdout.splitlines()]
+    ran = depeche("export", "--to", str(tmp_path / "out"))
+    assert ran.returncode == 0, ran.stderr
+    written = [json.loads(row) for row in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()]
+    assert len(printed) == len(written) == 12
+    for one, two in zip(printed, written, strict=True):
+        original = base64.b64decode(one["original_base64"])
+        assert original == (tmp_path / "out" / two["file"]).read_bytes()
+        assert ENGLISH.encode() in base64.b64decode(json.loads(original)["body"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["retry"], 2, "or use --all"),
+        (["list", "--since", "soon"], 2, "no day"),
+        (["show", "nothing"], 1, "0 rejections"),
+        (["retry", "nothing"], 1, "0 rejections"),
+        (["export", "--to", "/dev/null/x"], 2, "cannot be written to"),
+        (["retry", "--all"], 0, "0 written again, 12 had been before, 0 cannot be"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(line: Line, words: list[str], code: int, says: str) -> None:
+    ran = depeche(*words)
+    assert (ran.returncode, "Traceback" in ran.stderr) == (code, False)
+    assert says in ran.stderr
 
 
 def test_a_retry_that_fails_again_is_a_rejection_of_its_own(line: Line) -> None:

@@ -81,6 +81,12 @@ def segments(version: str) -> int:
     return sum(1 for _ in manifests(view, flow.ENRICHED))
 
 
+def depeche(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a person does."""
+    command = [sys.executable, "-m", "pipeline.cli", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 def inputs_and_outcomes(version: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     s = bootstrap.settings()
     looking = KafkaBrowser(s.kafka_bootstrap)
@@ -131,7 +137,10 @@ def test_a_replay_by_another_model_is_killed_goes_on_is_switched_to_and_rolled_b
     killed_in_the_midst("strict")
     inputs, done = inputs_and_outcomes("strict")
     assert 0 < len(done) < len(inputs) == 33
-    bootstrap.start_replay("strict", stop=lambda: False)
+    ran = depeche("replay", "start", "--version", "strict", "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert 0 < json.loads(ran.stdout)["emitted"] <= 33 - len(done)
+    assert "caught up" in ran.stderr
     inputs, done = inputs_and_outcomes("strict")
     assert done == inputs
 
@@ -151,7 +160,18 @@ def test_a_replay_by_another_model_is_killed_goes_on_is_switched_to_and_rolled_b
     assert found.articles.other_reading > 0
     assert found.event_drift > 0
 
-    bootstrap.switch_version("strict")
+    page = depeche("replay", "compare", "strict").stdout
+    assert "Counts" in page
+    assert f"Event types, drift {found.event_drift}" in page
+    assert json.loads(depeche("replay", "compare", "strict", "--json").stdout)["after"] == "strict"
+
+    refused = depeche("replay", "switch", "nothing")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "depeche: there is no version 'nothing'; `depeche replay list` shows those there are\n",
+    )
+    assert depeche("replay", "rollback").returncode == 1
+    assert "readers use strict instead of live" in depeche("replay", "switch", "strict").stderr
     report = bootstrap.load_warehouse()
     assert (report["version"], report["articles"]) == ("strict", 33)
     assert len(events()) == after
@@ -161,7 +181,7 @@ def test_a_replay_by_another_model_is_killed_goes_on_is_switched_to_and_rolled_b
     view = versions.view(bootstrap.store(bootstrap.settings()), "strict")
     assert verify(view).sound
 
-    bootstrap.roll_back()
+    assert "readers use live again" in depeche("replay", "rollback").stderr
     assert bootstrap.load_warehouse()["version"] == versions.LIVE
     assert events() == live
     assert bootstrap.verdict(lambda _: None).sound
@@ -184,7 +204,7 @@ def test_a_withdrawal_after_the_replay_is_honoured_by_the_switch_and_stays(
     bootstrap.roll_back()
     bootstrap.load_warehouse()
     gone(name)
-    rows = {row["version"]: row for row in bootstrap.version_table()}
+    rows = {row["version"]: row for row in json.loads(depeche("replay", "list", "--json").stdout)}
     assert rows[versions.LIVE]["readers"] == "use it"
     assert rows["strict"]["behind"] == 0
 
