@@ -227,8 +227,9 @@ class Replay:
             unique=uuid4().hex[:12],
         )
         for file in segment.files:
-            if not self._view.create(file.key, file.data):
-                raise RetryLater(f"the store already has {file.key}, a name nobody else can have")
+            # A name nobody else can have is taken only if we took it ourselves and the answer was lost.
+            if not self._view.create(file.key, file.data) and self._view.get(file.key) != file.data:
+                raise RetryLater(f"the store has something else at {file.key}, a name nobody else can have")
         if not self._view.create(segment.manifest_key, segment.manifest):
             self.counts["lost_races"] += 1
             log.warning("another replay of this version closed this segment", manifest=segment.manifest_key)

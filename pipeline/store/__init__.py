@@ -50,7 +50,7 @@ def segment(records: Sequence[Record], *, start: int, end: int, now: datetime, u
     files: list[File] = []
     described: dict[str, TableFile] = {}
     for name, table in _tables(topic, records).items():
-        data = parquet(table)
+        data = _parquet(table)
         key = data_key(topic, name, dt, partition, start, unique)
         files.append(File(key, data))
         described[name] = TableFile(
@@ -73,8 +73,7 @@ def segment(records: Sequence[Record], *, start: int, end: int, now: datetime, u
     return Segment(tuple(files), manifest_key(topic, partition, start), write_manifest(manifest))
 
 
-def parquet(table: pa.Table) -> bytes:
-    """Return the table as the bytes of a Parquet file."""
+def _parquet(table: pa.Table) -> bytes:
     out = io.BytesIO()
     pq.write_table(table, out, compression="zstd")
     return out.getvalue()

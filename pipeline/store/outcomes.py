@@ -18,7 +18,7 @@ from pipeline import __version__
 from pipeline.events import ArticleState
 from pipeline.manifest import FORMAT, Manifest, TableFile, data_key, manifest_key, read_manifest, write_manifest
 from pipeline.ports import Partition, Record
-from pipeline.store import File, Segment, parquet, segment
+from pipeline.store import File, Segment, segment
 from pipeline.store.tables import ENRICHED_TABLES
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [
@@ -102,7 +102,9 @@ def _row(outcome: InputOutcome) -> Mapping[str, object]:
 
 
 def _file(table: pa.Table, name: str, manifest: Manifest, unique: str) -> tuple[File, TableFile]:
-    data = parquet(table)
+    out = pa.BufferOutputStream()
+    pq.write_table(table, out, compression="zstd")
+    data = out.getvalue().to_pybytes()
     key = data_key(manifest.topic, name, manifest.dt, manifest.partition, manifest.start, unique)
     digest = hashlib.sha256(data).hexdigest()
     return File(key, data), TableFile(key=key, rows=table.num_rows, bytes=len(data), sha256=digest)
