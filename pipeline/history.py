@@ -43,6 +43,28 @@ def first_archived(store: ObjectStore, partition: Partition) -> int | None:
     return None if first is None else int(first.key.rpartition("/")[2].removesuffix(".json"))
 
 
+def records(store: ObjectStore, browser: LogBrowser, partition: Partition, start: int, end: int) -> Iterator[Record]:
+    """Yield the records with start ≤ offset < end: the archive's as far as it goes, then the log's; no gap, no overlap.
+
+    Raises `DepecheError` where the log has lost what the archive does not hold.
+    """
+    at = start
+    while at < end:
+        before = at
+        for reached, those in archived(store, partition, at):
+            yield from (record for record in those if record.offset < end)
+            at = reached
+            if at >= end:
+                return
+        first, _ = browser.bounds(partition.topic)[partition]
+        if at >= first:
+            yield from browser.read(partition, at, end)
+            return
+        if at == before:
+            place = f"{partition.topic}[{partition.number}]"
+            raise DepecheError(f"{place}: the archive ends at {at}, the log begins at {first}")
+
+
 def _records(partition: Partition, data: bytes, start: int) -> Iterator[Record]:
     for batch in pq.ParquetFile(io.BytesIO(data)).iter_batches(batch_size=_ROWS):
         for row in batch.to_pylist():

@@ -16,7 +16,7 @@ from datetime import datetime
 import msgspec
 
 from pipeline.errors import DepecheError, Misconfigured
-from pipeline.ports import ModelInfo, ObjectInfo, ObjectStore
+from pipeline.ports import ModelInfo, ObjectInfo, ObjectStore, Warehouse
 
 LIVE = "live"
 """The version that the streaming workers write."""
@@ -70,6 +70,30 @@ class Within:
         behind = self._root + after if after else ""
         for info in self._store.list(self._root + prefix, behind):
             yield info._replace(key=info.key.removeprefix(self._root))
+
+
+class TablesWithin:
+    """`Warehouse` whose segments have the names they have within a version; for reading only."""
+
+    def __init__(self, tables: Warehouse, root: str) -> None:
+        self._tables = tables
+        self._root = root
+
+    def loaded(self) -> set[str]:
+        """See `Warehouse.loaded`."""
+        return {key.removeprefix(self._root) for key in self._tables.loaded()}
+
+    def load(self, manifest: str, tables: object) -> bool:
+        """Load nothing: this is a view."""
+        raise NotImplementedError(f"{manifest} is loaded under its full name")
+
+    def query(self, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
+        """See `Warehouse.query`."""
+        return self._tables.query(sql)
+
+    def close(self) -> None:
+        """See `Warehouse.close`."""
+        self._tables.close()
 
 
 def root_of(version: str) -> str:

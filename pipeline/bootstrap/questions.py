@@ -24,8 +24,11 @@ def line_status() -> dict[str, Any]:
 
 
 def verdict(say: Callable[[str], None]) -> Any:
-    """Check every invariant over store, log and tables."""
+    """Check every invariant over store, log and tables, of the live line and of every version."""
+    from functools import partial
+
     from pipeline.operate.verify import verify
+    from pipeline.operate.version_check import with_versions
 
     s = settings()
     with ExitStack() as stack:
@@ -33,7 +36,7 @@ def verdict(say: Callable[[str], None]) -> Any:
         tables = None
         if s.warehouse_path.exists():
             tables = stack.enter_context(warehouse(s, read_only=True))
-        return verify(store(s), looking, tables, progress=say)
+        return with_versions(partial(verify, progress=say), store(s), looking, tables)
 
 
 def query(sql: str) -> tuple[list[str], list[tuple[object, ...]]]:

@@ -14,7 +14,7 @@ or loses the race at 4, reads both back from the chain. Memory holds one segment
 and, as normalise does, a line for each article.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -25,7 +25,7 @@ from pipeline.archive import chain_end
 from pipeline.errors import DepecheError, RetryLater
 from pipeline.events import ArticleState
 from pipeline.flow import ENRICHED, FETCHED
-from pipeline.history import archived, first_archived
+from pipeline.history import first_archived, records
 from pipeline.manifest import checked, manifest_prefix, read_manifest
 from pipeline.ports import Clock, LogBrowser, ObjectStore, Partition, Record
 from pipeline.replay.reader import Reader, Steps
@@ -143,7 +143,7 @@ class Replay:
         if chain.seen >= end:
             return count
         try:
-            for record in self._records(partition, chain.start, end):
+            for record in records(self._store, self._browser, partition, chain.start, end):
                 self._take(chain, record)
                 count += 1
                 if stop():
@@ -176,25 +176,6 @@ class Replay:
             end = _first(self._store, partition, self._browser.bounds(FETCHED)[partition][0])
         log.info("replaying", partition=partition.number, at=end, articles=len(states))
         return _Chain(end, states)
-
-    def _records(self, partition: Partition, start: int, end: int) -> Iterator[Record]:
-        """Yield the records from `start` on: the archive's as far as it goes, then the log's; no gap, no overlap."""
-        at = start
-        while at < end:
-            before = at
-            for reached, records in archived(self._store, partition, at):
-                yield from (record for record in records if record.offset < end)
-                at = reached
-                if at >= end:
-                    return
-            first, _ = self._browser.bounds(FETCHED)[partition]
-            if at >= first:
-                yield from self._browser.read(partition, at, end)
-                return
-            if at == before:
-                raise DepecheError(
-                    f"{FETCHED}[{partition.number}]: the archive ends at {at}, the log begins at {first}"
-                )
 
     # Step 2
 
