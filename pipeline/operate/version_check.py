@@ -75,5 +75,5 @@ def _told(view: ObjectStore, number: int, end: int) -> Iterator[int]:
     for _, manifest in manifests(view, ENRICHED):
         if manifest.partition == number and manifest.start < end:  # a replay at work may add to the chain
             data = checked(manifest.tables["outcomes"], view)
-            offsets: list[int] = pq.read_table(BufferReader(data), columns=["log_offset"])["log_offset"].to_pylist()
-            yield from offsets
+            column = pq.read_table(BufferReader(data), columns=["log_offset"])["log_offset"]
+            yield from (int(offset) for offset in column.to_pylist() if offset is not None)
