@@ -4,7 +4,7 @@ Every port has a real adapter and a memory twin in `adapters/`, and both pass on
 `tests/contract/`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -216,3 +216,11 @@ class Warehouse(Protocol):
         """Return column names and rows."""
 
     def close(self) -> None: ...
+
+
+class Rebuilt(Protocol):
+    """SQL tables that can be replaced whole."""
+
+    def rebuild(self, names: Sequence[str], segments: Iterable[tuple[str, Mapping[str, "pa.Table"]]]) -> None:
+        """Put what these segments (manifest key, rows) say in place of everything in the tables `names`, in one
+        transaction: readers see the old tables or the new ones, and whatever fails leaves the old."""

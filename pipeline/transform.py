@@ -29,7 +29,7 @@ from pipeline.ports import Clock, EventLog, LogBrowser, Message, Partition, Reco
 log = structlog.get_logger(__name__)
 
 # Room for the envelope and base64 within Kafka's limit of 16 MiB per message.
-_LARGEST_VALUE = 15 * 2**20
+LARGEST_VALUE = 15 * 2**20
 _LARGEST_ORIGINAL = 8 * 2**20
 _States = Mapping[str, ArticleState]
 
@@ -44,6 +44,26 @@ class _Done(NamedTuple):
     record: Record
     cause: Envelope | None
     outcome: Outcome
+
+
+def handled(handle: Handle, batch: Sequence[Event], states: ChainMap[str, ArticleState]) -> list[Outcome]:
+    """Return the step's outcomes, noting in `states` what it is to remember; a record that makes it fail is
+    isolated by halving the batch."""
+    if not batch:
+        return []
+    try:
+        outcomes = list(handle(batch, states))
+    except DepecheError:
+        raise
+    except Exception as bug:  # noqa: BLE001 - whatever a bug raises, the other records go on
+        if len(batch) == 1:
+            return [Flaw("bug", f"{type(bug).__name__}: {bug}", traceback.format_exc())]
+        half = len(batch) // 2
+        return handled(handle, batch[:half], states) + handled(handle, batch[half:], states)
+    for outcome in outcomes:
+        if not isinstance(outcome, Flaw) and outcome.state is not None:
+            states[outcome.state.article_id] = outcome.state
+    return outcomes
 
 
 class Transform:
@@ -134,31 +154,13 @@ class Transform:
             events = [codec.decode(record) for record in mine]
             good = [event for event in events if not isinstance(event, Flaw)]
             fresh: dict[str, ArticleState] = {}
-            outcomes = iter(self._handled(good, ChainMap(fresh, self._states.get(number, {}))))
+            outcomes = iter(handled(self._handle, good, ChainMap(fresh, self._states.get(number, {}))))
             for record, event in zip(mine, events, strict=True):
                 if isinstance(event, Flaw):
                     decided[number, record.offset] = _Done(record, None, event)
                 else:
                     decided[number, record.offset] = _Done(record, event.envelope, next(outcomes))
         return [decided[r.partition, r.offset] for r in records]
-
-    def _handled(self, batch: Sequence[Event], states: ChainMap[str, ArticleState]) -> list[Outcome]:
-        """Return the step's outcomes; a record that makes it fail is isolated by halving the batch."""
-        if not batch:
-            return []
-        try:
-            outcomes = list(self._handle(batch, states))
-        except DepecheError:
-            raise
-        except Exception as bug:  # noqa: BLE001 - whatever a bug raises, the other records go on
-            if len(batch) == 1:
-                return [Flaw("bug", f"{type(bug).__name__}: {bug}", traceback.format_exc())]
-            half = len(batch) // 2
-            return self._handled(batch[:half], states) + self._handled(batch[half:], states)
-        for outcome in outcomes:
-            if not isinstance(outcome, Flaw) and outcome.state is not None:
-                states[outcome.state.article_id] = outcome.state
-        return outcomes
 
     def _messages(self, done: _Done) -> list[Message]:
         record, cause, outcome = done
@@ -167,8 +169,8 @@ class Transform:
         out = []
         if isinstance(outcome, Emitted):
             message = self._message(self._step.writes, outcome.data, cause)
-            if len(message.value) > _LARGEST_VALUE:
-                flaw = Flaw("oversize", f"the result has {len(message.value)} bytes; {_LARGEST_VALUE} fit")
+            if len(message.value) > LARGEST_VALUE:
+                flaw = Flaw("oversize", f"the result has {len(message.value)} bytes; {LARGEST_VALUE} fit")
                 return [self._rejection(done, flaw)]
             out.append(message)
         if outcome.state is not None and self._step.remembers is not None:

@@ -1,10 +1,10 @@
-"""DuckDB behind the port `Warehouse`. The only file that imports duckdb.
+"""DuckDB behind the ports `Warehouse` and `Rebuilt`. The only file that imports duckdb.
 
 The tables hold the current state: of each article its newest revision, nothing of a withdrawn one but the
 fact. History is in the segments. One process writes at a time, as DuckDB wants it; readers may be many.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,11 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.errors import Misconfigured, RetryLater
+
+_SEGMENTS = (
+    "CREATE TABLE IF NOT EXISTS segments (manifest VARCHAR PRIMARY KEY, loaded_at TIMESTAMPTZ DEFAULT now(),"
+    " articles BIGINT, events BIGINT)"
+)
 
 
 @contextmanager
@@ -38,11 +43,7 @@ class DuckDbWarehouse:
             self._db: Any = duckdb.connect(self._where, read_only=read_only)
             self._db.execute("SET TimeZone = 'UTC'")
             if not read_only:
-                self._db.execute(
-                    "CREATE TABLE IF NOT EXISTS segments"
-                    " (manifest VARCHAR PRIMARY KEY, loaded_at TIMESTAMPTZ DEFAULT now(),"
-                    " articles BIGINT, events BIGINT)"
-                )
+                self._db.execute(_SEGMENTS)
 
     def loaded(self) -> set[str]:
         """See `Warehouse.loaded`."""
@@ -52,25 +53,40 @@ class DuckDbWarehouse:
 
     def load(self, manifest: str, tables: Mapping[str, pa.Table]) -> bool:
         """See `Warehouse.load`. Rows of older revisions give way; a late older revision is not inserted."""
+        with self._transaction():
+            if self._db.execute("SELECT 1 FROM segments WHERE manifest = ?", [manifest]).fetchone():
+                return False
+            self._add(manifest, tables)
+        return True
+
+    def rebuild(self, names: Sequence[str], segments: Iterable[tuple[str, Mapping[str, pa.Table]]]) -> None:
+        """See `Rebuilt.rebuild`."""
+        with self._transaction():
+            for name in (*names, "segments"):
+                self._db.execute(f"DROP TABLE IF EXISTS {name}")
+            self._db.execute(_SEGMENTS)
+            for manifest, tables in segments:
+                self._add(manifest, tables)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN TRANSACTION")
         try:
-            taken = self._db.execute("SELECT 1 FROM segments WHERE manifest = ?", [manifest]).fetchone()
-            if taken:
-                self._db.execute("ROLLBACK")
-                return False
-            for name, table in tables.items():
-                self._db.register("incoming", table)
-                self._db.execute(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM incoming LIMIT 0")
-                self._widen(name)
-                self._db.unregister("incoming")
-            self._replace(tables)
-            counts = [tables["articles"].num_rows, tables["events"].num_rows]
-            self._db.execute("INSERT INTO segments (manifest, articles, events) VALUES (?, ?, ?)", [manifest, *counts])
-            self._db.execute("COMMIT")
+            yield
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
-        return True
+        self._db.execute("COMMIT")
+
+    def _add(self, manifest: str, tables: Mapping[str, pa.Table]) -> None:
+        for name, table in tables.items():
+            self._db.register("incoming", table)
+            self._db.execute(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM incoming LIMIT 0")
+            self._widen(name)
+            self._db.unregister("incoming")
+        self._replace(tables)
+        counts = [tables["articles"].num_rows, tables["events"].num_rows]
+        self._db.execute("INSERT INTO segments (manifest, articles, events) VALUES (?, ?, ?)", [manifest, *counts])
 
     def _widen(self, name: str) -> None:
         """Add the columns that the incoming rows have and the table, made by an earlier version, has not."""

@@ -230,6 +230,10 @@ class MemoryWriter:
         self._id = transactional_id
         self._epoch = broker.new_epoch(transactional_id)
 
+    def claim(self) -> None:
+        self._broker.answer()
+        self._epoch = self._broker.new_epoch(self._id)
+
     def write(self, messages: Sequence[Message]) -> None:
         self._broker.answer()
         self._broker.check_epoch(self._id, self._epoch)

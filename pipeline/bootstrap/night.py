@@ -5,15 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-import msgspec
 import structlog
 
 from pipeline import flow
 from pipeline.adapters.clock import SystemClock
 from pipeline.archive import chain_end
 from pipeline.bootstrap.fetching import fetch_sources
-from pipeline.bootstrap.wiring import airflow, browser, catalogue, secret, settings, store, warehouse
-from pipeline.load import load
+from pipeline.bootstrap.wiring import airflow, browser, catalogue, secret, settings, store
 from pipeline.operate import catching_up, nightly
 from pipeline.settings import Settings
 
@@ -56,14 +54,6 @@ def wait_until_archived(ends: Mapping[str, int], timeout_seconds: float) -> dict
             clock=SystemClock(),
             timeout=timeout_seconds,
         )
-
-
-def load_warehouse() -> dict[str, Any]:
-    """Load every closed segment that is not in the warehouse yet, and return what was added."""
-    s = settings()
-    with warehouse(s) as tables:
-        report = load(store(s), tables, topic=flow.ENRICHED, progress=lambda key: log.info("loaded", segment=key))
-    return dict(msgspec.to_builtins(report))
 
 
 def finish_night(

@@ -1,13 +1,11 @@
-"""What people ask a line, wired: status, verify, rejected, doctor, SQL, and reading files without a line."""
+"""What people ask a line, wired: status, verify, doctor, SQL."""
 
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pipeline import flow
 from pipeline.adapters.clock import SystemClock
-from pipeline.adapters.kafka import KafkaWriter
 from pipeline.bootstrap.night import last_night
 from pipeline.bootstrap.reading import model
 from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, settings, store, warehouse
@@ -26,34 +24,27 @@ def line_status() -> dict[str, Any]:
 
 
 def verdict(say: Callable[[str], None], *, store_only: bool = False, **wanted: Any) -> Any:
-    """Check every invariant over store, log and tables; `wanted` are the fields of a `Range`."""
+    """Check every invariant over store, log and tables, of the live line and, without a range, of every version.
+
+    `wanted` are the fields of a `Range`.
+    """
+    from functools import partial
+
     from pipeline.operate.verify import Range, verify
+    from pipeline.operate.version_check import with_versions
 
     s = settings()
+    span = Range(**wanted)
     if store_only:
-        return verify(store(s), wanted=Range(**wanted), progress=say)
+        return verify(store(s), wanted=span, progress=say)
     with ExitStack() as stack:
         looking = stack.enter_context(browser(s))
         tables = None
         if s.warehouse_path.exists():
             tables = stack.enter_context(warehouse(s, read_only=True))
-        return verify(store(s), looking, tables, wanted=Range(**wanted), progress=say)
-
-
-def retry_rejected(event_id: str) -> str:
-    """Write a rejected input to its topic again; return what was done. Never does it twice."""
-    from pipeline.errors import DepecheError
-    from pipeline.operate import rejected
-
-    s = settings()
-    with browser(s) as looking:
-        entry = rejected.find(looking, event_id)
-        message = rejected.again(entry)
-        if entry.envelope.id in rejected.retried(looking, message.topic):
-            raise DepecheError(f"{entry.envelope.id} was tried again already")
-        with closing(KafkaWriter(s.kafka_bootstrap, f"{flow.group('retry')}.{entry.envelope.id}")) as writer:
-            writer.write([message])
-    return f"{entry.envelope.id} was written to {message.topic} again"
+        if not span.everything:
+            return verify(store(s), looking, tables, wanted=span, progress=say)
+        return with_versions(partial(verify, progress=say), store(s), looking, tables)
 
 
 def query(sql: str) -> tuple[list[str], list[tuple[object, ...]]]:

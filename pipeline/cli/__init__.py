@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import line, questions, rejected
+from pipeline.cli import line, questions, rejected, replay
 from pipeline.cli.output import say
 from pipeline.errors import DepecheError, Misconfigured
 
@@ -39,6 +39,7 @@ _COMMANDS = (
 for _command in _COMMANDS:
     app.command()(_command)
 app.add_typer(rejected.app, name="rejected")
+app.add_typer(replay.app, name="replay")
 
 
 def _print_version(wanted: bool) -> None:

@@ -26,6 +26,7 @@ COMMANDS = [
     "demo",
     "prepare",
     "rejected",
+    "replay",
 ]
 
 

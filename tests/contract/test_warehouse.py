@@ -105,3 +105,27 @@ def test_a_new_warehouse_holds_nothing(warehouse: DuckDbWarehouse) -> None:
 def test_reading_before_the_first_load_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RetryLater, match="depeche load"):
         DuckDbWarehouse(tmp_path / "absent.duckdb", read_only=True)
+
+
+def test_a_rebuild_puts_the_new_tables_in_place_of_the_old(warehouse: DuckDbWarehouse) -> None:
+    warehouse.load("s1", tables(("a", 5, False), ("b", 1, False)))
+    warehouse.rebuild(list(ENRICHED_TABLES), [("v/s1", tables(("a", 1, False))), ("v/s2", tables(("c", 1, False)))])
+    assert warehouse.loaded() == {"v/s1", "v/s2"}
+    assert answer(warehouse, "SELECT article_id, revision FROM articles ORDER BY ALL") == [("a", 1), ("c", 1)]
+    assert answer(warehouse, "SELECT count(*) FROM events") == [(4,)]
+    warehouse.rebuild(list(ENRICHED_TABLES), [("v/s1", tables(("a", 1, False)))])
+    assert warehouse.loaded() == {"v/s1"}
+
+
+def test_a_rebuild_that_fails_on_the_way_leaves_the_old_tables(warehouse: DuckDbWarehouse) -> None:
+    warehouse.load("s1", tables(("a", 5, False), ("b", 1, False)))
+
+    def broken() -> Iterator[tuple[str, dict[str, pa.Table]]]:
+        yield "v/s1", tables(("c", 1, False))
+        raise RetryLater("the store is down")
+
+    with pytest.raises(RetryLater):
+        warehouse.rebuild(list(ENRICHED_TABLES), broken())
+    assert warehouse.loaded() == {"s1"}
+    assert answer(warehouse, "SELECT article_id FROM articles ORDER BY ALL") == [("a",), ("b",)]
+    assert answer(warehouse, "SELECT count(*) FROM events") == [(4,)]

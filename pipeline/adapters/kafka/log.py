@@ -49,6 +49,15 @@ class KafkaWriter:
                 self._drop()
                 raise
 
+    def claim(self) -> None:
+        """Fence every earlier bearer of the id, and return when what he was committing is decided."""
+        with foreign_errors("claiming", self._bootstrap):
+            try:
+                within(ANSWER_TIMEOUT_S, "Kafka transaction", self._ready)
+            except BaseException:
+                self._drop()
+                raise
+
     def close(self) -> None:
         """Let go of the connection."""
         self._drop()

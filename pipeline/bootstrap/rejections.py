@@ -1,0 +1,23 @@
+"""What was turned down, wired."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+from pipeline.adapters.kafka import KafkaWriter
+from pipeline.bootstrap.wiring import browser, settings, store
+from pipeline.history import History
+from pipeline.operate import rejected
+
+
+@contextmanager
+def rejections() -> Iterator[History]:
+    """Yield the log and, behind what retention took from it, its archive."""
+    s = settings()
+    with browser(s) as looking:
+        yield History(looking, store(s))
+
+
+def retry_rejected(choose: Callable[[History], Callable[[rejected.Entry], bool]]) -> rejected.Report:
+    """Try again what `choose` chooses, each rejection at most once in its life. Raises `Fenced`, `RetryLater`."""
+    with rejections() as looking, closing(KafkaWriter(settings().kafka_bootstrap, rejected.RETRY_ID)) as writer:
+        return rejected.retry(looking, writer, choose(looking))

@@ -1,0 +1,79 @@
+"""The invariants of the line, and of every version beside it.
+
+A version is an archive of its own: its chain, files, counts and ids are checked like those of the line. What it
+promises beyond that is checked here: every fetched record from its first to its end has one outcome in it. The
+tables are compared with the version they hold, and with no other.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pyarrow.parquet as pq
+from pyarrow import BufferReader
+
+from pipeline import versions
+from pipeline.errors import DepecheError
+from pipeline.flow import ENRICHED, FETCHED
+from pipeline.history import records
+from pipeline.manifest import checked, manifests
+from pipeline.operate.verify import Fault, Verdict
+from pipeline.ports import LogBrowser, ObjectStore, Partition, Warehouse
+
+Check = Callable[[ObjectStore, LogBrowser | None, Warehouse | None], Verdict]
+_MOST_FAULTS = 100
+
+
+def with_versions(check: Check, store: ObjectStore, browser: LogBrowser, tables: Warehouse | None) -> Verdict:
+    """Return what `check` says of the live line and of each version; the tables are compared with whose they are."""
+    held = (versions.held(tables.loaded()) if tables else None) or versions.LIVE
+    verdict = check(store, browser, tables if held == versions.LIVE else None)
+    for name in versions.cards(store):
+        view = versions.view(store, name)
+        of_it = versions.TablesWithin(tables, versions.root_of(name)) if tables and held == name else None
+        found = check(view, None, of_it)
+        faults = [*found.faults, *_outcomes(view, store, browser)]
+        verdict = msgspec.structs.replace(
+            verdict,
+            counts=verdict.counts | {f"version {name}, {what}": n for what, n in found.counts.items() if n},
+            faults=(*verdict.faults, *(Fault(f.invariant, f"version {name}, {f.where}", f.detail) for f in faults)),
+        )
+    return verdict
+
+
+def _outcomes(view: ObjectStore, store: ObjectStore, browser: LogBrowser) -> list[Fault]:
+    """Return the fetched records that have no outcome or several in a version, and outcomes of no record."""
+    faults: list[Fault] = []
+    spans: dict[int, tuple[int, int]] = {}
+    try:
+        for _, manifest in manifests(view, ENRICHED):
+            start, _ = spans.get(manifest.partition, (manifest.start, 0))
+            spans[manifest.partition] = (start, manifest.end)
+        for number, (start, end) in spans.items():
+            partition = Partition(FETCHED, number)
+            inputs = (record.offset for record in records(store, browser, partition, start, end))
+            faults += _differences(partition, inputs, _told(view, number, end))
+    except DepecheError as error:
+        faults.append(Fault("one outcome each", FETCHED, str(error)))
+    return faults[:_MOST_FAULTS]
+
+
+def _differences(partition: Partition, inputs: Iterator[int], told: Iterator[int]) -> Iterator[Fault]:
+    """Go through both in order; a fault names the offset that is on one side only."""
+    offset, outcome = next(inputs, None), next(told, None)
+    while offset is not None or outcome is not None:
+        if offset == outcome:
+            offset, outcome = next(inputs, None), next(told, None)
+        elif outcome is None or (offset is not None and offset < outcome):
+            yield Fault("one outcome each", f"{partition.topic}[{partition.number}]@{offset}", "it has no outcome")
+            offset = next(inputs, None)
+        else:
+            yield Fault("one outcome each", f"{partition.topic}[{partition.number}]@{outcome}", "an outcome too many")
+            outcome = next(told, None)
+
+
+def _told(view: ObjectStore, number: int, end: int) -> Iterator[int]:
+    for _, manifest in manifests(view, ENRICHED):
+        if manifest.partition == number and manifest.start < end:  # a replay at work may add to the chain
+            data = checked(manifest.tables["outcomes"], view)
+            column = pq.read_table(BufferReader(data), columns=["log_offset"])["log_offset"]
+            yield from (int(offset) for offset in column.to_pylist() if offset is not None)

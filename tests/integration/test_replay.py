@@ -1,0 +1,233 @@
+"""A replay on real Kafka, S3 and model: killed, gone on with, compared, switched to, and rolled back."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from pipeline import bootstrap, codec, flow, versions
+from pipeline.adapters.kafka import KafkaBrowser, KafkaWriter
+from pipeline.errors import Misconfigured
+from pipeline.events import Event, Withdrawn
+from pipeline.manifest import manifests
+from pipeline.operate.verify import verify
+from pipeline.ports import Message
+from pipeline.store.outcomes import table_of
+from tests.fixtures.seeds import SEEDS
+from tests.fixtures.servers import ACCESS, SECRET, free_ports, start_kafka
+
+ROOT = Path(__file__).parent.parent.parent
+MODEL = ROOT / "models" / "fr-news-small"
+
+
+@pytest.fixture(scope="module")
+def home(s3_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield the folder of a line whose archive ends before its log does, with its live version in the tables."""
+    home = tmp_path_factory.mktemp("replay")
+    port, controller = free_ports(2)
+    broker = start_kafka(home / "kafka", port, controller)
+    environment = {
+        "DEPECHE_HOME": str(home),
+        "DEPECHE_KAFKA_BOOTSTRAP": f"127.0.0.1:{port}",
+        "DEPECHE_S3_ENDPOINT": f"http://127.0.0.1:{s3_port}",
+        "DEPECHE_S3_BUCKET": f"replay-{uuid4().hex[:8]}",
+        "DEPECHE_S3_ACCESS_KEY": ACCESS,
+        "DEPECHE_S3_SECRET_KEY": SECRET,
+        "DEPECHE_SEGMENT_SECONDS": "0.3",
+        "DEPECHE_SOURCES": str(SEEDS / "sources.yaml"),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        bootstrap.prepare(bootstrap.settings())
+        bootstrap.fetch_sources(["agence-textes"])
+        run("archive")
+        bootstrap.fetch_sources(["archives-jsonl"])
+        yield home
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(broker.pid, signal.SIGKILL)
+    broker.wait()
+
+
+def run(*steps: str) -> None:
+    for step in steps:
+        bootstrap.run_step(step, until_caught_up=True, stop=lambda: False)
+
+
+def other_model(home: Path) -> Path:
+    """Return a model with another hash that takes fewer events for certain."""
+    folder = home / "other-model"
+    shutil.copytree(MODEL, folder)
+    config = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))
+    config["version"] = "9.9.9"
+    config["thresholds"]["event"] = dict.fromkeys(config["thresholds"]["event"], 0.9)
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with (folder / "model.onnx").open("ab") as graph:
+        graph.write(b"\x32\x05other")  # protobuf: the graph's doc_string
+    return folder
+
+
+def segments(version: str) -> int:
+    view = versions.view(bootstrap.store(bootstrap.settings()), version)
+    return sum(1 for _ in manifests(view, flow.ENRICHED))
+
+
+def depeche(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a person does."""
+    command = [sys.executable, "-m", "pipeline.cli", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def inputs_and_outcomes(version: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    s = bootstrap.settings()
+    looking = KafkaBrowser(s.kafka_bootstrap)
+    inputs = [
+        (p.number, record.offset)
+        for p, (start, end) in looking.bounds(flow.FETCHED).items()
+        for record in looking.read(p, start, end)
+    ]
+    looking.close()
+    view = versions.view(bootstrap.store(s), version)
+    outcomes = [
+        (manifest.partition, offset)
+        for _, manifest in manifests(view, flow.ENRICHED)
+        for offset in table_of(view.get(manifest.tables["outcomes"].key))["log_offset"].to_pylist()
+    ]
+    return sorted(inputs), sorted(outcomes)
+
+
+def answer(sql: str) -> list[tuple[object, ...]]:
+    return bootstrap.query(sql)[1]
+
+
+def events() -> list[tuple[object, ...]]:
+    return answer("SELECT article_id, type, trigger_start, actors, place_name, event_id FROM events ORDER BY ALL")
+
+
+def killed_in_the_midst(version: str) -> None:
+    replay = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli", "replay", "start", "--version", version],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 90
+    while segments(version) < 2:
+        assert replay.poll() is None, "it ended before it was killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(replay.pid, signal.SIGKILL)
+    replay.wait()
+
+
+def test_a_replay_by_another_model_is_killed_goes_on_is_switched_to_and_rolled_back(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPECHE_MODEL", str(other_model(home)))
+    killed_in_the_midst("strict")
+    inputs, done = inputs_and_outcomes("strict")
+    assert 0 < len(done) < len(inputs) == 33
+    ran = depeche("replay", "start", "--version", "strict", "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert 0 < json.loads(ran.stdout)["emitted"] <= 33 - len(done)
+    assert "caught up" in ran.stderr
+    inputs, done = inputs_and_outcomes("strict")
+    assert done == inputs
+
+    monkeypatch.delenv("DEPECHE_MODEL")
+    run("normalise", "enrich", "archive")
+    assert bootstrap.load_warehouse()["version"] == versions.LIVE
+    live = events()
+    verdict = bootstrap.verdict(lambda _: None)
+    assert verdict.sound, verdict.faults
+    with pytest.raises(Misconfigured, match=r"was made with fr-news-small 9\.9\.9"):
+        bootstrap.start_replay("strict", stop=lambda: False)
+
+    found = bootstrap.compare_versions("strict")
+    assert found.counts["articles"] == (33, 33)
+    before, after = found.counts["events"]
+    assert (before, 0 < after < before) == (len(live), True)
+    assert found.articles.other_reading > 0
+    assert found.event_drift > 0
+
+    page = depeche("replay", "compare", "strict").stdout
+    assert "Counts" in page
+    assert f"Event types, drift {found.event_drift}" in page
+    assert json.loads(depeche("replay", "compare", "strict", "--json").stdout)["after"] == "strict"
+
+    refused = depeche("replay", "switch", "nothing")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "depeche: there is no version 'nothing'; `depeche replay list` shows those there are\n",
+    )
+    assert depeche("replay", "rollback").returncode == 1
+    assert "readers use strict instead of live" in depeche("replay", "switch", "strict").stderr
+    report = bootstrap.load_warehouse()
+    assert (report["version"], report["articles"]) == ("strict", 33)
+    assert len(events()) == after
+    assert answer("SELECT DISTINCT model_version FROM articles") == [("9.9.9",)]
+    verdict = bootstrap.verdict(lambda _: None)
+    assert verdict.sound, verdict.faults
+    view = versions.view(bootstrap.store(bootstrap.settings()), "strict")
+    assert verify(view).sound
+
+    assert "readers use live again" in depeche("replay", "rollback").stderr
+    assert bootstrap.load_warehouse()["version"] == versions.LIVE
+    assert events() == live
+    assert bootstrap.verdict(lambda _: None).sound
+
+
+def test_a_withdrawal_after_the_replay_is_honoured_by_the_switch_and_stays(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row, *_) = answer("SELECT article_id FROM events")
+    name = str(row[0])
+    withdraw(name)
+    monkeypatch.setenv("DEPECHE_MODEL", str(home / "other-model"))
+    bootstrap.switch_version("strict")
+    assert bootstrap.load_warehouse()["version"] == "strict"
+    gone(name)
+    bootstrap.settings().warehouse_path.unlink()
+    bootstrap.load_warehouse()
+    gone(name)
+    run("normalise", "enrich", "archive")
+    bootstrap.roll_back()
+    bootstrap.load_warehouse()
+    gone(name)
+    rows = {row["version"]: row for row in json.loads(depeche("replay", "list", "--json").stdout)}
+    assert rows[versions.LIVE]["readers"] == "use it"
+    assert rows["strict"]["behind"] == 0
+
+
+def withdraw(name: str) -> None:
+    s = bootstrap.settings()
+    now = bootstrap.clock().now()
+    data = Withdrawn(article_id=name, revision=0, source="test", url=None, reason="410 Gone", fetched_at=now)
+    wire = codec.encode(Event(codec.envelope(data, time=now, cause=None), data))
+    looking = KafkaBrowser(s.kafka_bootstrap)
+    (at,) = {
+        p.number
+        for p, (start, end) in looking.bounds(flow.FETCHED).items()
+        for record in looking.read(p, start, end)
+        if record.key == wire.key
+    }
+    looking.close()
+    writer = KafkaWriter(s.kafka_bootstrap, "test-withdraw")
+    writer.write([Message(flow.FETCHED, wire.key, wire.headers, wire.value, at)])
+    writer.close()
+
+
+def gone(name: str) -> None:
+    assert answer(f"SELECT withdrawn, text FROM articles WHERE article_id = '{name}'") == [(True, None)]
+    for table in ("mentions", "entities", "times", "events", "quotes"):
+        assert answer(f"SELECT count(*) FROM {table} WHERE article_id = '{name}'") == [(0,)]
