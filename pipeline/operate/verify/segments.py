@@ -41,7 +41,7 @@ class Reading(NamedTuple):
     ids: Keys
     id_offsets: Offsets
     articles: pa.Table | None
-    """By offset, of each enriched article: log_offset, event_id, key, revision, withdrawn, content_hash, rows per table."""
+    """By offset, of each article: log_offset, event_id, key, revision, withdrawn, content_hash, rows of each table."""
     files: dict[str, bytes]
     """The files whose rows are records, for whoever compares them with the log."""
 
