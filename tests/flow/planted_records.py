@@ -165,6 +165,12 @@ def another_revision(line: Line) -> Found:
     return {("log in chain", at(E, 0, first.start)), ("tables", at(E, 0, first.start))}
 
 
+def another_text(line: Line) -> Found:
+    first, *_ = segments(line, E)
+    recut(line, first, "articles", lambda t: with_column(t, "content_hash", lambda v: [*v[:-1], "other"]))
+    return {("log in chain", at(E, 0, first.end - 1))}
+
+
 def lost_mention(line: Line) -> Found:
     first, *_ = segments(line, E)
     recut(line, first, "mentions", lambda t: t.slice(1))
@@ -192,5 +198,6 @@ FAULTS: list[Callable[[Line], Found]] = [
     another_key,
     another_header,
     another_revision,
+    another_text,
     lost_mention,
 ]

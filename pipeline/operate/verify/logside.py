@@ -108,10 +108,15 @@ def _report(partition: Partition, log: Offsets, chain: Offsets, findings: Findin
         findings.fault("log in chain", at(partition, offset), "its segment holds this record, the log does not")
 
 
+class _Head(msgspec.Struct, frozen=True):
+    revision: int
+    content_hash: str
+
+
 class _Sizes(msgspec.Struct, frozen=True):
     """How much an enriched article holds: enough to compare, without building it."""
 
-    article: dict[str, msgspec.Raw] = {}
+    article: _Head | None = None
     revision: int | None = None
     mentions: list[msgspec.Raw] = []
     entities: list[msgspec.Raw] = []
@@ -165,13 +170,17 @@ def _difference(record: Record, row: dict[str, Any]) -> str | None:
     heads = dict(record.headers)
     try:
         sizes = _DECODER.decode(record.value)
-        revision = int(bytes(sizes.article["revision"])) if sizes.article else sizes.revision
-    except (msgspec.DecodeError, KeyError, ValueError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return "the article"
     if heads.get("ce_id", b"").decode(errors="replace") != row["event_id"]:
         return "the event id"
     if record.key != (row["key"] or "").encode():
         return "the article id"
+    revision, content = (
+        (sizes.article.revision, sizes.article.content_hash) if sizes.article else (sizes.revision, None)
+    )
+    if content != row["content_hash"]:
+        return "the text"
     if revision != row["revision"] or (heads.get("ce_type") == b"news.article.withdrawn") != row["withdrawn"]:
         return "the revision"
     for name in SIDE_TABLES:

@@ -23,7 +23,7 @@ SIDE_TABLES = ("mentions", "entities", "times", "events", "quotes")
 _READ = {
     "records": ("log_offset", "event_id", "timestamp"),
     "undecodable": ("log_offset", "event_id", "timestamp"),
-    "articles": ("log_offset", "source_event_id", "article_id", "revision", "withdrawn"),
+    "articles": ("log_offset", "source_event_id", "article_id", "revision", "withdrawn", "content_hash"),
 } | dict.fromkeys(SIDE_TABLES, ("log_offset",))
 ID_COLUMNS = {"records": "event_id", "articles": "source_event_id", "undecodable": "event_id"}
 _SHOWN = 10
@@ -41,7 +41,7 @@ class Reading(NamedTuple):
     ids: Keys
     id_offsets: Offsets
     articles: pa.Table | None
-    """One row per enriched article, by offset: log_offset, event_id, key, revision, withdrawn, rows of each table."""
+    """By offset, of each article: log_offset, event_id, key, revision, withdrawn, content_hash, rows of each table."""
     files: dict[str, bytes]
     """The files whose rows are records, for whoever compares them with the log."""
 
@@ -182,7 +182,9 @@ def _articles(manifest: Manifest, tables: dict[str, pa.Table]) -> tuple[pa.Table
     """Return the articles by offset, with how many rows each table has of each; and rows that are of no article."""
     if "articles" not in tables:
         return None, ()
-    table = tables["articles"].rename_columns(["log_offset", "event_id", "key", "revision", "withdrawn"])
+    table = tables["articles"].rename_columns(
+        ["log_offset", "event_id", "key", "revision", "withdrawn", "content_hash"]
+    )
     offsets = _numbers(table)
     if np.any(offsets[1:] < offsets[:-1]):
         table = table.take(np.argsort(offsets, kind="stable"))
