@@ -10,7 +10,7 @@ from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.kafka import KafkaWriter
 from pipeline.bootstrap.night import last_night
 from pipeline.bootstrap.reading import model
-from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, settings, store, warehouse
+from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, kafka, settings, store, warehouse
 from pipeline.settings import Settings
 
 
@@ -51,7 +51,7 @@ def retry_rejected(event_id: str) -> str:
         message = rejected.again(entry)
         if entry.envelope.id in rejected.retried(looking, message.topic):
             raise DepecheError(f"{entry.envelope.id} was tried again already")
-        with closing(KafkaWriter(s.kafka_bootstrap, f"{flow.group('retry')}.{entry.envelope.id}")) as writer:
+        with closing(KafkaWriter(kafka(s), f"{flow.group('retry')}.{entry.envelope.id}")) as writer:
             writer.write([message])
     return f"{entry.envelope.id} was written to {message.topic} again"
 
