@@ -93,7 +93,7 @@ class S3Store:
         self._bucket = bucket
         self._where = f"S3 at {endpoint or 'AWS'}"
         _check(endpoint, ca_file, access_key, secret_key)
-        self._client: Any = boto3.client(
+        self._client: Any = boto3.session.Session().client(
             "s3",
             endpoint_url=endpoint,
             region_name=region,
