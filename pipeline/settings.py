@@ -95,10 +95,10 @@ class Settings(BaseSettings):
     airflow_password: SecretStr | None = Field(None, description="the local one is in <home>/secrets.json")
     instance: str | None = Field(None, description="stable name of this worker; a free slot of this machine if unset")
 
-    @field_validator("s3_endpoint", "feed_url", "airflow_url")
+    @field_validator("kafka_bootstrap", "s3_endpoint", "feed_url", "airflow_url")
     @classmethod
     def _without_credentials(cls, address: str) -> str:
-        if re.search(r"//[^/?#]*@", address):
+        if re.search(r"^(\w+:)?(//)?[^/?#]*@", address):
             raise ValueError("an address must not hold a name or a password; they have settings of their own")
         return address
 

@@ -17,6 +17,7 @@ import msgspec
 import yaml
 
 from pipeline.errors import Misconfigured
+from pipeline.identity import bare
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,4 +94,6 @@ def _check(source: Source, at: str, kinds: Mapping[str, Needs], taken: Collectio
     if source.path is not None and (source.path.startswith("/") or ".." in source.path.split("/")):
         raise Misconfigured(f"{at}: path {source.path!r} must lie below the folder of the file")
     if source.url is not None and not source.url.startswith(("http://", "https://")):
-        raise Misconfigured(f"{at}: url {source.url!r} must begin with http:// or https://")
+        raise Misconfigured(f"{at}: url {bare(source.url)!r} must begin with http:// or https://")
+    if source.url is not None and bare(source.url) != source.url:
+        raise Misconfigured(f"{at}: url must not hold a name or a password: it stands in events and logs")

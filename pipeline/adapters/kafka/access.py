@@ -4,6 +4,7 @@ Promise: every client of kafka-python takes `KafkaAccess.arguments()`, so that n
 and the password shows nowhere, not in `repr`, not in a sentence.
 """
 
+import logging
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +93,9 @@ class KafkaAccess:
         if self.tls:
             out["ssl_context"] = self.context()
         if self.sasl:
+            # At DEBUG kafka-python writes down every byte it sends, and PLAIN sends the password as it is.
+            for name in ("kafka.protocol", "kafka.net"):
+                logging.getLogger(name).setLevel(logging.INFO)
             out |= {
                 "sasl_mechanism": self.mechanism,
                 "sasl_plain_username": self.user,
