@@ -3,6 +3,7 @@
 `create` rests on conditional writes (`If-None-Match: *`); `depeche doctor` probes that a store honours them.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,6 +109,9 @@ class S3Store:
                 read_timeout=60,
             ),
         )
+
+        # At DEBUG botocore writes down every header it sends, the token of a role among them.
+        logging.getLogger("botocore").setLevel(logging.INFO)
 
     def ensure_bucket(self) -> bool:
         """Create the bucket if it is missing; tell whether it was."""
