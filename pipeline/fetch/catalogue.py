@@ -23,7 +23,7 @@ from pipeline.identity import bare
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One declared source. `path` is for files, `url` for what is fetched; exactly one of them is set."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[\w.-]+$", max_length=100)]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[\w.-]+\Z", max_length=100)]
     kind: str
     path: str | None = None
     """Name or pattern of files, relative to the file that declares the source."""

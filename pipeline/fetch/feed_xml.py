@@ -16,6 +16,7 @@ from pipeline.errors import Flaw
 from pipeline.events import Instant
 from pipeline.fetch.haul import Spoiled, spoiled_body, true_size
 from pipeline.identity import bare
+from pipeline.markup import explosive
 from pipeline.ports import Response
 
 _DECLARATION = re.compile(rb"""^\s*<\?xml\b[^>]*\?>""")
@@ -103,6 +104,8 @@ def _widened(charset: str | None) -> str:
 
 def _flaw(xml: bytes) -> Flaw | None:
     """Return why the XML is not to be trusted. A document type is how XML bombs and outside entities come in."""
+    if why := explosive(xml):
+        return Flaw("hostile_xml", f"the feed would choke a parser: {why}")
     try:
         fromstring(xml, forbid_dtd=True)
     except DTDForbidden as error:

@@ -92,8 +92,8 @@ def _missed(row: Row) -> bool:
 
 def _types(types: Sequence[tuple[str, int, float, float, float]]) -> str:
     lines = "".join(
-        f'<tr><th scope="row">{escape(kind)}</th><td class=n>{cases}</td><td class=n>{p:.2f}</td><td class=n>{r:.2f}</td>'
-        f"<td class=n>{f1:.2f}</td></tr>"
+        f'<tr><th scope="row">{escape(kind)}</th><td class=n>{cases}</td><td class=n>{p:.2f}</td>'
+        f"<td class=n>{r:.2f}</td><td class=n>{f1:.2f}</td></tr>"
         for kind, cases, p, r, f1 in types
     )
     return (
@@ -139,13 +139,13 @@ def _confusion(counts: Mapping[tuple[str, str], int]) -> str:
 def _curves(pictures: Pictures) -> str:
     figures = []
     for kind, cases, *_ in pictures.types:
-        points = pictures.curves.get(kind, ())
+        points, named = pictures.curves.get(kind, ()), escape(kind)
         line = " ".join(f"{20 + p.recall * _SIZE:.1f},{10 + (1 - p.precision) * _SIZE:.1f}" for p in points)
         figures.append(
-            f'<figure><svg width="{_SIZE + 30}" height="{_SIZE + 30}" role="img" aria-label="{escape(kind)}: precision">'
+            f'<figure><svg width="{_SIZE + 30}" height="{_SIZE + 30}" role="img" aria-label="{named}: precision">'
             f'<rect class=frame x="20" y="10" width="{_SIZE}" height="{_SIZE}"/><polyline class=curve points="{line}"/>'
             f'<text x="20" y="{_SIZE + 24}">recall</text><text x="2" y="22">P</text></svg>'
-            f"<figcaption>{escape(kind)}, {cases} cases</figcaption></figure>"
+            f"<figcaption>{named}, {cases} cases</figcaption></figure>"
         )
     return "".join(figures)
 
