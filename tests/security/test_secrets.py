@@ -15,6 +15,7 @@ from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.supervisor import LocalServices
 from pipeline.errors import Misconfigured
 from pipeline.identity import bare
+from pipeline.operate import doctor
 from pipeline.settings import Settings, secret_names
 from tests.fixtures.secure_kafka import PLAIN_USER, SecureKafka
 from tests.fixtures.secure_s3 import SecureS3
@@ -216,3 +217,9 @@ def test_what_is_logged_holds_no_password_of_an_address(capsys: pytest.CaptureFi
     assert "https://exemple.fr/ is down" in shown
     assert "ValueError" in shown
     assert MARKER not in shown
+
+
+@pytest.mark.parametrize(("mode", "level"), [(0o600, "ok"), (0o440, "ok"), (0o644, "warning"), (0o602, "warning")])
+def test_the_doctor_warns_of_a_secret_that_every_user_may_read(mode: int, level: str) -> None:
+    (found,) = doctor.secret_files({"DEPECHE_KAFKA_PASSWORD_FILE": mode})
+    assert (found.subject, found.level) == ("DEPECHE_KAFKA_PASSWORD_FILE", level)

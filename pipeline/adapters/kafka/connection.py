@@ -51,7 +51,7 @@ def foreign_errors(doing: str, where: KafkaAccess) -> Iterator[None]:
     except AuthorizationError as error:
         raise Misconfigured(
             f"{doing}: Kafka at {where} does not allow it ({type(error).__name__});"
-            " grant what infra/kafka/acls.yaml lists for this step"
+            " grant what infra/kafka/acls.txt lists for this step"
         ) from error
     except (KafkaError, OSError) as error:
         unanswered = isinstance(error, (KafkaTimeoutError, KafkaConnectionError))
