@@ -47,7 +47,7 @@ def _foreign_errors(doing: str, where: str) -> Iterator[None]:
         if _code(error) in _NOT_ALLOWED:
             raise Misconfigured(
                 f"{doing}: {where} does not allow it ({_code(error)}); check DEPECHE_S3_ACCESS_KEY and"
-                " DEPECHE_S3_SECRET_KEY, and grant its bearer what infra/s3/ lists for this step"
+                " DEPECHE_S3_SECRET_KEY, and grant its bearer what infra/s3/policies/ lists for this step"
             ) from error
         raise RetryLater(f"{doing}: {where} answered {_code(error)}") from error
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:

@@ -80,6 +80,7 @@ def test_each_step_gets_by_with_its_own_policy(secure_s3: SecureS3, tmp_path: Pa
         drain(world.transform(name))
     world.store = secure_s3.store("archive")  # type: ignore[assignment]
     drain(world.archive())
+    assert secure_s3.store("archive").create("data/large", bytes(20 * 2**20))
     warehouse = DuckDbWarehouse(None)
     assert load(secure_s3.store("reader"), warehouse, topic=flow.ENRICHED).articles == 5
     warehouse.close()
@@ -105,7 +106,7 @@ FORBIDDEN: dict[str, tuple[str, Callable[[S3Store], object]]] = {
 @pytest.mark.parametrize("what", FORBIDDEN)
 def test_what_a_step_has_no_business_with_is_refused_with_a_sentence(secure_s3: SecureS3, what: str) -> None:
     user, attempt = FORBIDDEN[what]
-    with pytest.raises(Misconfigured, match=r"does not allow it .*infra/s3/") as told:
+    with pytest.raises(Misconfigured, match=r"does not allow it .*infra/s3/policies/") as told:
         attempt(secure_s3.store(user))
     assert user * 2 not in str(told.value)
 
