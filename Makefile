@@ -5,7 +5,7 @@ STAMP := .venv/.installed-$(shell cksum requirements.lock 2>/dev/null | cut -d' 
 export UV_COMPILE_BYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check lint bench eval annotations chaos chaos-short train test-hub clean
+.PHONY: help setup demo up down test check lint audit bench eval annotations chaos chaos-short train test-hub clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 18
@@ -33,7 +33,10 @@ test: setup ## every test, the fast ones first
 lint: setup
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-check: lint test ## what CI runs: format, lint, types, import contracts, tests
+audit: setup ## what we depend on: pins, hashes, licences, advisories
+	@$(BIN)/python infra/audit.py
+
+check: lint audit test ## what CI runs: format, lint, types, import contracts, audit, tests
 
 CHAOS_RUNS ?= 20
 CHAOS_JOBS ?= 2

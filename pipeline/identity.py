@@ -1,6 +1,7 @@
 """The same input and the same code give the same ids, so that a replay is recognised anywhere."""
 
 import hashlib
+import re
 from urllib.parse import urldefrag
 from uuid import UUID, uuid5
 
@@ -9,20 +10,26 @@ from courlan import normalize_url
 # Namespace of every id made here: uuid5(NAMESPACE_URL, "urn:depeche").
 _NAMESPACE = UUID("25133a3a-eca1-5b76-a5d0-8218643302eb")
 _SEPARATOR = "\x1f"
+_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*:/{2,})[^/?#\s\"'<>]*@", re.IGNORECASE)
 
 
 def _uuid(*parts: str) -> str:
     return str(uuid5(_NAMESPACE, _SEPARATOR.join(parts)))
 
 
+def bare(text: str) -> str:
+    """Return an address, or any text with addresses in it, without the names and passwords before their hosts."""
+    return _CREDENTIALS.sub(r"\1", text)
+
+
 def canonical_url(url: str) -> str:
-    """Return one spelling for all addresses of a page: lower-case host, no fragment, no tracking parameters.
+    """Return one spelling for all addresses of a page: lower-case host, no password, fragment or tracking parameters.
 
     Raises ValueError when `url` is no http(s) address.
     """
     if not url.lower().startswith(("http://", "https://")):
-        raise ValueError(f"not an http address: {url!r}")
-    return normalize_url(urldefrag(url.strip()).url.replace("[", "%5B").replace("]", "%5D"))
+        raise ValueError(f"not an http address: {bare(url)!r}")
+    return normalize_url(urldefrag(bare(url.strip())).url.replace("[", "%5B").replace("]", "%5D"))
 
 
 def article_id(*, url: str | None = None, source: str = "", own_id: str = "") -> str:

@@ -2,8 +2,12 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+
+from pipeline.identity import bare
 
 
 def configure(*, verbose: bool = False) -> None:
@@ -20,6 +24,7 @@ def configure(*, verbose: bool = False) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_credentials,
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -29,3 +34,8 @@ def configure(*, verbose: bool = False) -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     # kafka-python reports every reconnection of a broker that restarts; the line reports what follows from it.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+def _without_credentials(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Take names and passwords out of every address that is logged, wherever it came from."""
+    return {key: bare(value) if isinstance(value, str) else value for key, value in event.items()}

@@ -60,8 +60,10 @@ class DirectoryStore:
         return None if info is None else (info, {})
 
     def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
-        """See `ObjectStore.list`."""
-        folder = self._path(prefix.rpartition("/")[0] or ".")
+        """See `ObjectStore.list`. Outside the folder there is nothing."""
+        folder = self._root / prefix.rpartition("/")[0]
+        if not self._inside(folder):
+            return
         found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".") and self._inside(p))
         infos = [info for path in found if (info := self._info(path)) is not None]
         for info in sorted(infos):

@@ -1,4 +1,4 @@
-"""Well-behaved HTTP GET behind the port `Fetcher`. The only file of the line that imports httpx.
+"""Well-behaved HTTP GET behind the port `Fetcher`. Only this file and `public_only.py` import httpx on the line.
 
 Per host: robots.txt first (one that cannot be had is no permission, RFC 9309), one request at a time, a
 pause between two, and silence for as long as a 429 or 503 asked or after the host did not answer. A body is
@@ -6,8 +6,6 @@ cut at the size limit while it is decompressed, so that a small answer cannot gr
 """
 
 import copy
-import ipaddress
-import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +20,9 @@ import httpx
 from protego import Protego
 
 from pipeline.adapters.inflate import Broken, inflate
+from pipeline.adapters.public_only import PrivateAddress, addresses, is_public, public_transport
 from pipeline.errors import RetryLater
+from pipeline.identity import bare
 from pipeline.ports import Clock, Response
 
 _MOST_REDIRECTS = 5
@@ -31,6 +31,7 @@ _TOO_MANY, _UNAVAILABLE = 429, 503
 _LONGEST_SLEEP_S = 60.0
 _LONGEST_WAIT_S = 6 * 3600.0
 _DEAD_HOST_S = 60.0
+_WEB_PORTS, _FIRST_FREE_PORT = {80, 443}, 1024
 _ROBOTS_LIFE_S = 24 * 3600.0  # RFC 9309, 2.4
 _ROBOTS_BYTES = 500 * 1024  # RFC 9309, 2.5
 _ACCEPT = "application/rss+xml, application/atom+xml, text/html, application/xhtml+xml, text/xml;q=0.9, */*;q=0.5"
@@ -83,17 +84,23 @@ class HttpFetcher:
         self._manners = _Manners(delay, allow_private)
         self._trusted = trusted
         self._hosts: dict[str, _Host] = {}
-        self._client = httpx.Client(
-            headers={"User-Agent": user_agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip"},
-            timeout=httpx.Timeout(timeout, connect=min(5.0, timeout)),
+        # Two pools: a connection made for a source that may be private is never used for one that may not.
+        transports = {False: public_transport(_certificates()), True: httpx.HTTPTransport(verify=_certificates())}
+        self._clients = {private: self._client(transport) for private, transport in transports.items()}
+
+    def _client(self, transport: httpx.HTTPTransport) -> httpx.Client:
+        return httpx.Client(
+            headers={"User-Agent": self._agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip"},
+            timeout=httpx.Timeout(self._timeout, connect=min(5.0, self._timeout)),
             follow_redirects=False,
             trust_env=False,
-            verify=_certificates(),
+            transport=transport,
         )
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._client.close()
+        for client in self._clients.values():
+            client.close()
 
     def behaving(self, *, delay: float | None = None, allow_private: bool = False) -> "HttpFetcher":
         """Return this fetcher with the manners one source asks for; both know the same of each host."""
@@ -114,13 +121,13 @@ class HttpFetcher:
         for _ in range(_MOST_REDIRECTS + 1):
             reason = self._refusal(url) or (self._forbidden(url) if ask_robots else None)
             if reason:
-                return Response(0, url, {"x-error": reason}, b"")
+                return Response(0, bare(url), {"x-error": reason}, b"")
             response = self._one(url, headers, limit)
             target = response.headers.get("location")
             if response.status not in _REDIRECTS or target is None:
                 return response
             url = urljoin(url, target)
-        return Response(0, url, {"x-error": f"more than {_MOST_REDIRECTS} redirects"}, b"")
+        return Response(0, bare(url), {"x-error": f"more than {_MOST_REDIRECTS} redirects"}, b"")
 
     def _refusal(self, url: str) -> str | None:
         """Return why this address is not fetched at all."""
@@ -130,8 +137,14 @@ class HttpFetcher:
         except (ValueError, httpx.InvalidURL):
             known = False
         if not known:
-            return f"{url!r} is no http address"
-        if not self._may_be_private(parts.netloc) and _is_private(parts.hostname or ""):
+            return f"{bare(url)!r} is no http address"
+        if "@" in parts.netloc:
+            return f"{bare(url)!r} came with a name or a password, which is not sent"
+        if self._may_be_private(parts.netloc):
+            return None
+        if parts.port is not None and parts.port < _FIRST_FREE_PORT and parts.port not in _WEB_PORTS:
+            return f"port {parts.port} is none of the web; allow_private allows it"
+        if _is_private(parts.hostname or ""):
             return f"{parts.hostname} is an address of a private network; allow_private allows it"
         return None
 
@@ -166,6 +179,9 @@ class HttpFetcher:
             self._await_turn(host)
             try:
                 response = self._ask(url, headers, limit)
+            except PrivateAddress:
+                # It was public when it was looked up, and is not any more: its name was bound anew.
+                return Response(0, url, {"x-error": f"{url} leads into a private network"}, b"")
             except _Unreachable as failure:
                 self._silence(host, failure, _DEAD_HOST_S)
                 raise
@@ -202,10 +218,8 @@ class HttpFetcher:
         return max(self._manners.delay, min(float(asked or 0), _LONGEST_SLEEP_S))
 
     def _ask(self, url: str, headers: Mapping[str, str], limit: int) -> Response:
-        with _foreign_errors(url), self._client.stream("GET", url, headers=dict(headers)) as answer:
-            # The name was looked up before; what it led to in the end is what counts.
-            if not self._may_be_private(urlsplit(url).netloc) and not _is_global(_peer(answer)):
-                return Response(0, url, {"x-error": f"{url} leads into a private network"}, b"")
+        client = self._clients[self._may_be_private(urlsplit(url).netloc)]
+        with _foreign_errors(url), client.stream("GET", url, headers=dict(headers)) as answer:
             encoding = answer.headers.get("content-encoding", "")
             chunks = inflate(self._in_time(answer.iter_raw(), url), encoding, limit)
             body = b"".join(chunks)
@@ -238,18 +252,9 @@ def _foreign_errors(url: str) -> Iterator[None]:
 def _is_private(host: str) -> bool:
     """Tell whether the name leads, by any of its addresses, into a network that is not public."""
     try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
-    except OSError:
+        return not all(map(is_public, addresses(host)))
+    except (OSError, UnicodeError):
         return False  # cannot be resolved: the request itself will say so
-    return not all(map(_is_global, found))
-
-
-def _peer(answer: httpx.Response) -> str:
-    return str(answer.extensions["network_stream"].get_extra_info("server_addr")[0])
-
-
-def _is_global(address: str) -> bool:
-    return ipaddress.ip_address(address.split("%", 1)[0]).is_global
 
 
 def _retry_after(value: str | None, now: datetime) -> float:

@@ -3,20 +3,31 @@
 `create` rests on conditional writes (`If-None-Match: *`); `depeche doctor` probes that a store honours them.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSLError,
+)
 
 from pipeline.errors import Misconfigured, RetryLater
 from pipeline.ports import ObjectInfo
 
 _GONE = {"404", "NoSuchKey", "NotFound"}
 _TAKEN = {"412", "PreconditionFailed"}
-_REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+_REFUSED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidClientTokenId"}
+# A HEAD has no body, so its 403 does not say which of the two it is.
+_NOT_ALLOWED = {"403", "AccessDenied", "AllAccessDisabled"}
 
 
 def _code(error: ClientError) -> str:
@@ -33,9 +44,37 @@ def _foreign_errors(doing: str, where: str) -> Iterator[None]:
                 f"{doing}: {where} refused these credentials ({_code(error)});"
                 " set DEPECHE_S3_ACCESS_KEY and DEPECHE_S3_SECRET_KEY"
             ) from error
+        if _code(error) in _NOT_ALLOWED:
+            raise Misconfigured(
+                f"{doing}: {where} does not allow it ({_code(error)}); check DEPECHE_S3_ACCESS_KEY and"
+                " DEPECHE_S3_SECRET_KEY, and grant its bearer what infra/s3/policies/ lists for this step"
+            ) from error
         raise RetryLater(f"{doing}: {where} answered {_code(error)}") from error
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+        raise Misconfigured(
+            f"{doing}: there are no credentials for {where} ({error}); set DEPECHE_S3_ACCESS_KEY and"
+            " DEPECHE_S3_SECRET_KEY, or give the machine a role"
+        ) from error
+    except SSLError as error:
+        if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+            raise RetryLater(f"{doing}: {where} cannot be reached ({error})") from error
+        raise Misconfigured(
+            f"{doing}: the certificate of {where} is not trusted; set DEPECHE_S3_CA_FILE to who signed it"
+        ) from error
     except BotoCoreError as error:
         raise RetryLater(f"{doing}: {where} cannot be reached ({error})") from error
+
+
+def _check(endpoint: str | None, ca_file: Path | None, access_key: str | None, secret_key: str | None) -> None:
+    """Raise `Misconfigured` for settings that do not fit together."""
+    if (access_key is None) != (secret_key is None):
+        raise Misconfigured("DEPECHE_S3_ACCESS_KEY and DEPECHE_S3_SECRET_KEY go together; set both or none")
+    if ca_file is not None and (endpoint or "https").startswith("http:"):
+        raise Misconfigured(
+            f"DEPECHE_S3_CA_FILE is not used with {endpoint}; set DEPECHE_S3_ENDPOINT to an https address"
+        )
+    if ca_file is not None and not ca_file.is_file():
+        raise Misconfigured(f"DEPECHE_S3_CA_FILE names {ca_file}, which is no file")
 
 
 class S3Store:
@@ -49,15 +88,20 @@ class S3Store:
         region: str = "us-east-1",
         access_key: str | None = None,
         secret_key: str | None = None,
+        session_token: str | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         self._bucket = bucket
         self._where = f"S3 at {endpoint or 'AWS'}"
-        self._client: Any = boto3.client(
+        _check(endpoint, ca_file, access_key, secret_key)
+        self._client: Any = boto3.session.Session().client(
             "s3",
             endpoint_url=endpoint,
             region_name=region,
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
+            aws_session_token=session_token,
+            verify=str(ca_file) if ca_file else None,
             config=Config(
                 s3={"addressing_style": "path"} if endpoint else {},
                 retries={"total_max_attempts": 2, "mode": "standard"},
@@ -65,6 +109,9 @@ class S3Store:
                 read_timeout=60,
             ),
         )
+
+        # At DEBUG botocore writes down every header it sends, the token of a role among them.
+        logging.getLogger("botocore").setLevel(logging.INFO)
 
     def ensure_bucket(self) -> bool:
         """Create the bucket if it is missing; tell whether it was."""

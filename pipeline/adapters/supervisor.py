@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from string import Template
@@ -24,7 +24,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from pipeline.adapters.local_servers import SeaweedPorts, infra_folder, kafka_command, seaweedfs_command
 from pipeline.errors import Misconfigured, RetryLater
 from pipeline.ports import Clock
-from pipeline.settings import Settings
+from pipeline.settings import Settings, secret_files
 
 WORKERS = ("worker-normalise", "worker-enrich", "worker-archive")
 AIRFLOW = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor")
@@ -200,6 +200,7 @@ class LocalServices:
             "PYTHONPATH": os.pathsep.join(filter(None, [str(_root()), os.environ.get("PYTHONPATH")])),
             "AWS_ACCESS_KEY_ID": known["s3_access_key"],
             "AWS_SECRET_ACCESS_KEY": known["s3_secret_key"],
+            **{variable: str(file.absolute()) for variable, file in _files(s)},
             "DEPECHE_HOME": str(self.home),
             "DEPECHE_SOURCES": str(s.sources.absolute()),
             "DEPECHE_MODEL": str(s.model.absolute()),
@@ -234,6 +235,14 @@ class LocalServices:
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(s.airflow_port + 2),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         }
+
+
+def _files(s: Settings) -> Iterator[tuple[str, Path]]:
+    """Yield the variables that name files, which the children look for from another folder."""
+    yield from ((variable, file) for _, variable, file in secret_files())
+    for name in ("kafka_ca_file", "kafka_certificate_file", "kafka_key_file", "s3_ca_file"):
+        if (file := getattr(s, name)) is not None:
+            yield f"DEPECHE_{name.upper()}", file
 
 
 def _root() -> Path:

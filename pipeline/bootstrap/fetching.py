@@ -14,7 +14,7 @@ from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.files import DirectoryStore
 from pipeline.adapters.http import HttpFetcher
 from pipeline.adapters.kafka import KafkaWriter
-from pipeline.bootstrap.wiring import browser, catalogue, next_night, settings
+from pipeline.bootstrap.wiring import browser, catalogue, kafka, next_night, settings
 from pipeline.errors import Misconfigured
 from pipeline.fetch import Source, SourceReport, pull
 from pipeline.pull import pull_source, remembered
@@ -46,7 +46,7 @@ def _sole_writer(s: Settings, source: str) -> Iterator[KafkaWriter]:
 
     Only then may one ask what is remembered of the source: two pulls at once double nothing.
     """
-    with closing(KafkaWriter(s.kafka_bootstrap, f"{flow.group('fetch')}.{source}")) as writer:
+    with closing(KafkaWriter(kafka(s), f"{flow.group('fetch')}.{source}")) as writer:
         writer.write([])
         yield writer
 

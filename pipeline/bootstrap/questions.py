@@ -8,8 +8,8 @@ from typing import Any
 from pipeline.adapters.clock import SystemClock
 from pipeline.bootstrap.night import last_night
 from pipeline.bootstrap.reading import model
-from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, settings, store, warehouse
-from pipeline.settings import Settings
+from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, kafka, settings, store, warehouse
+from pipeline.settings import Settings, secret_files
 
 
 def line_status() -> dict[str, Any]:
@@ -62,7 +62,9 @@ def diagnosis() -> list[Any]:
 
     s = settings()
     given = {name for name in type(s).model_fields if f"DEPECHE_{name.upper()}" in os.environ}
+    given |= {name for name, _, _ in secret_files()}
     out = doctor.settings_found({name: getattr(s, name) for name in type(s).model_fields}, given)
+    out += doctor.secret_files({variable: file.stat().st_mode for _, variable, file in secret_files()})
     out.append(doctor.examine("sources", lambda: f"{len(catalogue(s))} sources are declared"))
     out.append(doctor.examine("model", lambda: "{0.name} {0.version}, SHA-256 {0.sha256}".format(model(s).info)))
     with browser(s) as looking:

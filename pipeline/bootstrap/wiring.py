@@ -10,7 +10,7 @@ import structlog
 from pipeline import flow
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.duckdb import DuckDbWarehouse
-from pipeline.adapters.kafka import KafkaBrowser, create_topics
+from pipeline.adapters.kafka import KafkaAccess, KafkaBrowser, create_topics
 from pipeline.adapters.s3 import S3Store
 from pipeline.adapters.supervisor import local_secrets
 from pipeline.archive import chain_end
@@ -18,8 +18,6 @@ from pipeline.errors import Misconfigured, RetryLater
 from pipeline.fetch import KINDS, Source, read_catalogue
 from pipeline.ports import Clock, Partition
 from pipeline.settings import Settings
-
-log = structlog.get_logger(__name__)
 
 log = structlog.get_logger(__name__)
 
@@ -42,20 +40,42 @@ def clock() -> Clock:
 
 def secret(s: Settings, name: str) -> str | None:
     """Return a password: the one set, or that of the local services if there are any."""
-    given = getattr(s, name)
+    given = _set(s, name)
     if given is not None:
-        return str(given.get_secret_value())
+        return given
     return local_secrets(s.home).get(name) if (s.home / "secrets.json").exists() else None
 
 
+def _set(s: Settings, name: str) -> str | None:
+    given = getattr(s, name)
+    return None if given is None else str(given.get_secret_value())
+
+
+def kafka(s: Settings) -> KafkaAccess:
+    """Return the way to the broker. Raises `Misconfigured` for settings that do not fit together."""
+    return KafkaAccess(
+        s.kafka_bootstrap,
+        security=s.kafka_security,
+        mechanism=s.kafka_sasl_mechanism,
+        user=s.kafka_user,
+        password=_set(s, "kafka_password"),
+        ca_file=s.kafka_ca_file,
+        certificate_file=s.kafka_certificate_file,
+        key_file=s.kafka_key_file,
+    )
+
+
 def store(s: Settings) -> S3Store:
-    """Return the archive's bucket."""
+    """Return the archive's bucket. Elsewhere than here, what is not set is left to boto3's own chain."""
+    known = secret if s.s3_endpoint == f"http://127.0.0.1:{s.s3_port}" else _set
     return S3Store(
         s.s3_bucket,
         endpoint=None if s.s3_endpoint == "aws" else s.s3_endpoint,
         region=s.s3_region,
-        access_key=secret(s, "s3_access_key"),
-        secret_key=secret(s, "s3_secret_key"),
+        access_key=known(s, "s3_access_key"),
+        secret_key=known(s, "s3_secret_key"),
+        session_token=_set(s, "s3_session_token"),
+        ca_file=s.s3_ca_file,
     )
 
 
@@ -73,7 +93,7 @@ def prepare(s: Settings) -> list[str]:
     """Create topics and bucket that are missing; return the names of the new topics."""
     store(s).ensure_bucket()
     return create_topics(
-        s.kafka_bootstrap,
+        kafka(s),
         [*flow.FACTS, *flow.REJECTED],
         compacted=flow.STATES,
         partitions=s.kafka_partitions,
@@ -100,7 +120,7 @@ def warehouse(s: Settings, *, read_only: bool = False) -> Iterator[DuckDbWarehou
 @contextmanager
 def browser(s: Settings) -> Iterator[KafkaBrowser]:
     """Yield a way to look at the log."""
-    with closing(KafkaBrowser(s.kafka_bootstrap)) as opened:
+    with closing(KafkaBrowser(kafka(s))) as opened:
         yield opened
 
 

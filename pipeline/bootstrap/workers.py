@@ -8,7 +8,7 @@ from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.kafka import KafkaBrowser, KafkaLog
 from pipeline.archive import Archive
 from pipeline.bootstrap.reading import model
-from pipeline.bootstrap.wiring import browser, instance, settings, store
+from pipeline.bootstrap.wiring import browser, instance, kafka, settings, store
 from pipeline.errors import Misconfigured
 from pipeline.ports import Partition
 from pipeline.settings import Settings
@@ -43,7 +43,7 @@ def _caught_up(job: Any, looking: KafkaBrowser, name: str, until: Mapping[Partit
 def _job(s: Settings, name: str, looking: KafkaBrowser, own: str) -> tuple[Any, Sequence[str]]:
     def open_log(topics: Sequence[str], transactional: bool) -> Callable[[Job], KafkaLog]:
         return lambda job: KafkaLog(
-            s.kafka_bootstrap,
+            kafka(s),
             group=flow.group(name),
             topics=topics,
             instance=own,

@@ -12,7 +12,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 def say(text: str) -> None:
     """Tell the person at the terminal something that is no data."""
-    print(text, file=sys.stderr, flush=True)
+    from pipeline.render.words import shown
+
+    print(shown(text), file=sys.stderr, flush=True)
 
 
 def print_json(data: Any) -> None:

@@ -17,12 +17,13 @@ import msgspec
 import yaml
 
 from pipeline.errors import Misconfigured
+from pipeline.identity import bare
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One declared source. `path` is for files, `url` for what is fetched; exactly one of them is set."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[\w.-]+$", max_length=100)]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[\w.-]+\Z", max_length=100)]
     kind: str
     path: str | None = None
     """Name or pattern of files, relative to the file that declares the source."""
@@ -93,4 +94,6 @@ def _check(source: Source, at: str, kinds: Mapping[str, Needs], taken: Collectio
     if source.path is not None and (source.path.startswith("/") or ".." in source.path.split("/")):
         raise Misconfigured(f"{at}: path {source.path!r} must lie below the folder of the file")
     if source.url is not None and not source.url.startswith(("http://", "https://")):
-        raise Misconfigured(f"{at}: url {source.url!r} must begin with http:// or https://")
+        raise Misconfigured(f"{at}: url {bare(source.url)!r} must begin with http:// or https://")
+    if source.url is not None and bare(source.url) != source.url:
+        raise Misconfigured(f"{at}: url must not hold a name or a password: it stands in events and logs")

@@ -15,6 +15,8 @@ from defusedxml.ElementTree import fromstring
 from pipeline.errors import Flaw
 from pipeline.events import Instant
 from pipeline.fetch.haul import Spoiled, spoiled_body, true_size
+from pipeline.identity import bare
+from pipeline.markup import explosive
 from pipeline.ports import Response
 
 _DECLARATION = re.compile(rb"""^\s*<\?xml\b[^>]*\?>""")
@@ -102,6 +104,8 @@ def _widened(charset: str | None) -> str:
 
 def _flaw(xml: bytes) -> Flaw | None:
     """Return why the XML is not to be trusted. A document type is how XML bombs and outside entities come in."""
+    if why := explosive(xml):
+        return Flaw("hostile_xml", f"the feed would choke a parser: {why}")
     try:
         fromstring(xml, forbid_dtd=True)
     except DTDForbidden as error:
@@ -129,9 +133,9 @@ def _entries(raws: list[Any], response: Response) -> tuple[list[Entry], list[Spo
             spoiled.append(Spoiled(flaw, f"{response.url}#{number}", original, len(original)))
             continue
         # Some feeds give one id to several entries: the second is known by its link.
-        key = str(raw.get("id") or link)
-        key = str(link) if key in entries else key
-        entries.setdefault(key, _entry(raw, key, urljoin(response.url, str(link).strip())))
+        key = bare(str(raw.get("id") or link))
+        key = bare(str(link)) if key in entries else key
+        entries.setdefault(key, _entry(raw, key, bare(urljoin(response.url, str(link).strip()))))
     return list(entries.values()), spoiled
 
 
@@ -161,5 +165,5 @@ def _following(parsed: Any, response: Response) -> str | None:
     """Return the address of the feed's next page (RFC 5005)."""
     for link in parsed.feed.get("links", ()):
         if link.get("rel") == "next" and link.get("href"):
-            return urljoin(response.url, str(link["href"]))
+            return bare(urljoin(response.url, str(link["href"])))
     return None

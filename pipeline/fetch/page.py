@@ -7,6 +7,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from pipeline.identity import canonical_url
+from pipeline.markup import explosive
 
 _REL_CANONICAL = "//link[contains(concat(' ', normalize-space(@rel), ' '), ' canonical ')]/@href"
 _OG_URL = "//meta[@property='og:url' or @name='og:url']/@content"
@@ -26,6 +27,8 @@ def canonical_of(body: bytes, address: str) -> str:
 
 
 def _told(body: bytes) -> list[str]:
+    if explosive(body):
+        return []
     try:
         tree: Any = lxml_html.document_fromstring(body)
     except (etree.ParserError, ValueError):

@@ -17,6 +17,7 @@ from lxml import html as lxml_html
 
 from pipeline.errors import Flaw
 from pipeline.events import Precision
+from pipeline.markup import explosive
 from pipeline.normalise.plain import Draft
 from pipeline.normalise.text import clean_line, paragraphs
 
@@ -34,6 +35,8 @@ _DROPPED_SHARE = 1.5
 
 def read_html(page: str, title: str | None) -> Draft | Flaw:
     """Return the draft of a page; `title` is what the source calls it, used when the page has none."""
+    if why := explosive(page.encode()):
+        return Flaw("oversize", f"the page would choke a parser: {why}")
     tree = _tree(page)
     if tree is None:
         return Flaw("no_text", "the page holds no HTML element")
@@ -74,7 +77,7 @@ def _json_ld(tree: Any) -> Iterator[dict[str, Any]]:
     for script in tree.xpath("//script[@type='application/ld+json']/text()"):
         try:
             found = json.loads(script, strict=False)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         for each in found if isinstance(found, list) else [found]:
             if isinstance(each, dict):

@@ -60,3 +60,13 @@ def settings_found(values: Mapping[str, object], set_by_environment: Iterable[st
         Finding(f"DEPECHE_{name.upper()}", "ok", f"{value} ({'environment' if name in given else 'default'})")
         for name, value in values.items()
     ]
+
+
+def secret_files(modes: Mapping[str, int]) -> list[Finding]:
+    """Return whether each file of a secret (variable → its mode) is closed to other users."""
+    return [
+        Finding(variable, "warning", "every user of this machine may read the file: chmod o-rwx it")
+        if mode & 0o007
+        else Finding(variable, "ok", "the file is closed to other users")
+        for variable, mode in modes.items()
+    ]

@@ -1,15 +1,18 @@
 """One readable page of enriched articles: HTML that needs nothing but itself.
 
-No script, no font or picture from elsewhere; everything taken from articles is escaped. Marks carry their
+No script, no font or picture from elsewhere; everything taken from articles is escaped, and the page's own policy
+lets a browser do nothing but show it. Marks carry their
 meaning in words for screen readers, not by colour alone; the page follows the reader's light or dark theme.
 """
 
+import base64
+import hashlib
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import NamedTuple
 
 from pipeline.events import EnrichedArticle, NewsEvent, Sentence
-from pipeline.render.words import QUAD_CLASSES, headline, mention_counts, names, when, where
+from pipeline.render.words import QUAD_CLASSES, headline, mention_counts, names, shown, when, where
 
 _TYPE_NAMES = {
     "PER": "person",
@@ -74,6 +77,8 @@ def html_page(articles: Sequence[EnrichedArticle]) -> str:
     )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy()}">\n'
+        '<meta name="referrer" content="no-referrer">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>Dépêche: {len(articles)} enriched articles</title>\n"
         f"<style>{_STYLE}</style>\n</head>\n<body>\n"
@@ -83,12 +88,22 @@ def html_page(articles: Sequence[EnrichedArticle]) -> str:
     )
 
 
+def escape(text: str) -> str:
+    """Return text of an article for the page: nothing in it is markup, ends an attribute, or turns letters around."""
+    return html.escape(shown(text))
+
+
+def _policy() -> str:
+    style = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
+
+
 def _article(enriched: EnrichedArticle, number: int) -> str:
     article = enriched.article
     published = article.published_at.date().isoformat() if article.published_at else "date unknown"
     link = ""
     if article.url and article.url.startswith(("http://", "https://")):
-        link = f', <a href="{escape(article.url)}">original</a>'
+        link = f', <a href="{escape(article.url)}" rel="noopener noreferrer nofollow">original</a>'
     prefix = f"a{number}"
     return (
         f'<article id="{prefix}" aria-labelledby="{prefix}-title">\n'
@@ -124,7 +139,7 @@ def _paragraph(text: str, sentences: Sequence[Sentence], marks: Sequence[_Mark])
             )
             start = mark.end
     pieces.append(escape(text[start:end]))
-    return f'<p class="{sentences[0].kind}">{"".join(pieces)}</p>'
+    return f'<p class="{escape(sentences[0].kind)}">{"".join(pieces)}</p>'
 
 
 def _marks(enriched: EnrichedArticle, prefix: str) -> list[_Mark]:

@@ -8,6 +8,9 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
+
+from pipeline.render.words import shown
 
 _NARROWEST = 100
 
@@ -34,7 +37,7 @@ def rich_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> T
         numeric = all(isinstance(row[name], (int, float)) for row in rows)
         table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
+        table.add_row(*(Text(shown(_cell(value))) for value in row.values()))
     return table
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.events import EnrichedArticle, NewsEvent, TimeExpression
-from pipeline.render.words import headline, mention_counts, names, when, where
+from pipeline.render.words import headline, mention_counts, names, shown, when, where
 
 _QUAD_STYLES = {1: "green", 2: "bold green", 3: "yellow", 4: "bold red"}
 
@@ -17,7 +17,9 @@ def tables(enriched: EnrichedArticle) -> RenderableType:
     """Return the article's head, events, entities and times as tables for a terminal."""
     article = enriched.article
     published = article.published_at.date().isoformat() if article.published_at else "date unknown"
-    head = Text.assemble((headline(enriched), "bold"), f"\n{article.source}, {published}, {article.article_id}")
+    head = Text.assemble(
+        (shown(headline(enriched)), "bold"), f"\n{shown(article.source)}, {published}, {article.article_id}"
+    )
     return Group(head, _event_table(enriched.events), _entity_table(enriched), _time_table(enriched.times), "")
 
 
@@ -26,12 +28,12 @@ def _event_table(events: Iterable[NewsEvent]) -> Table:
     for event in events:
         table.add_row(
             Text(f"{event.type} {event.mode or ''}".strip(), style=_QUAD_STYLES[event.quad_class]),
-            Text(names(event.actors)),
-            Text(names(event.recipients)),
-            Text(where(event.place)),
+            Text(shown(names(event.actors))),
+            Text(shown(names(event.recipients))),
+            Text(shown(where(event.place))),
             Text(when(event.date)),
             Text(event.status),
-            Text(f"“{event.trigger.text}”"),
+            Text(shown(f"“{event.trigger.text}”")),
         )
     return table
 
@@ -42,7 +44,7 @@ def _entity_table(enriched: EnrichedArticle) -> Table:
     for entity in enriched.entities:
         table.add_row(
             entity.type,
-            Text(entity.name),
+            Text(shown(entity.name)),
             entity.country or "",
             " ".join(entity.sectors),
             str(entity.geonames_id or ""),
@@ -54,7 +56,7 @@ def _entity_table(enriched: EnrichedArticle) -> Table:
 def _time_table(times: Iterable[TimeExpression]) -> Table:
     table = _table("Times", "expression", "means", "granularity")
     for time in times:
-        table.add_row(Text(time.text), when(time), time.granularity)
+        table.add_row(Text(shown(time.text)), when(time), time.granularity)
     return table
 
 

@@ -1,5 +1,6 @@
 """How the parts of an enriched article are worded for a person, on a terminal as on a page."""
 
+import re
 from collections.abc import Sequence
 
 from pipeline.events import DateRange, EnrichedArticle, Participant, Place, TimeExpression
@@ -10,6 +11,14 @@ QUAD_CLASSES = {
     3: "verbal conflict",
     4: "material conflict",
 }
+
+# Control characters move a terminal's cursor and more; the others turn the order in which letters are shown.
+_UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]")
+
+
+def shown(text: str) -> str:
+    """Return text without the characters that are not seen and change how the rest is: for screens, not for data."""
+    return _UNSEEN.sub("", text)
 
 
 def headline(enriched: EnrichedArticle) -> str:

@@ -50,6 +50,7 @@ def render(head: str, tables: Mapping[str, Sequence[Row]], pictures: Mapping[str
     sets = "".join(_set(name, rows, pictures[name]) for name, rows in tables.items())
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Dépêche: how good it reads</title><style>{_STYLE}</style></head><body><main>"
         f"<h1>How good it reads</h1><p>{escape(head)}</p>{sets}</main></body></html>\n"
@@ -91,8 +92,8 @@ def _missed(row: Row) -> bool:
 
 def _types(types: Sequence[tuple[str, int, float, float, float]]) -> str:
     lines = "".join(
-        f'<tr><th scope="row">{kind}</th><td class=n>{cases}</td><td class=n>{p:.2f}</td><td class=n>{r:.2f}</td>'
-        f"<td class=n>{f1:.2f}</td></tr>"
+        f'<tr><th scope="row">{escape(kind)}</th><td class=n>{cases}</td><td class=n>{p:.2f}</td>'
+        f"<td class=n>{r:.2f}</td><td class=n>{f1:.2f}</td></tr>"
         for kind, cases, p, r, f1 in types
     )
     return (
@@ -108,9 +109,11 @@ def _confusion(counts: Mapping[tuple[str, str], int]) -> str:
     cell, left, top = 26, 90, 80
     parts = []
     for y, gold in enumerate(kinds):
-        parts.append(f'<text x="{left - 6}" y="{top + y * cell + 17}" text-anchor="end">{gold}</text>')
+        parts.append(f'<text x="{left - 6}" y="{top + y * cell + 17}" text-anchor="end">{escape(gold)}</text>')
         x_label = left + y * cell + 16
-        parts.append(f'<text x="{x_label}" y="{top - 6}" transform="rotate(-55 {x_label} {top - 6})">{gold}</text>')
+        parts.append(
+            f'<text x="{x_label}" y="{top - 6}" transform="rotate(-55 {x_label} {top - 6})">{escape(gold)}</text>'
+        )
         for x, found in enumerate(kinds):
             n = counts.get((gold, found), 0)
             if not n:
@@ -120,7 +123,7 @@ def _confusion(counts: Mapping[tuple[str, str], int]) -> str:
             at_x, at_y = left + x * cell, top + y * cell
             parts.append(
                 f'<rect x="{at_x}" y="{at_y}" width="{cell - 2}" height="{cell - 2}" fill="{colour}" '
-                f'fill-opacity="{strength:.2f}"><title>{gold} read as {found}: {n}</title></rect>'
+                f'fill-opacity="{strength:.2f}"><title>{escape(gold)} read as {escape(found)}: {n}</title></rect>'
                 f'<text x="{at_x + cell / 2 - 1}" y="{at_y + 16}" text-anchor="middle">{n}</text>'
             )
     width, height = left + len(kinds) * cell + 60, top + len(kinds) * cell
@@ -136,13 +139,13 @@ def _confusion(counts: Mapping[tuple[str, str], int]) -> str:
 def _curves(pictures: Pictures) -> str:
     figures = []
     for kind, cases, *_ in pictures.types:
-        points = pictures.curves.get(kind, ())
+        points, named = pictures.curves.get(kind, ()), escape(kind)
         line = " ".join(f"{20 + p.recall * _SIZE:.1f},{10 + (1 - p.precision) * _SIZE:.1f}" for p in points)
         figures.append(
-            f'<figure><svg width="{_SIZE + 30}" height="{_SIZE + 30}" role="img" aria-label="{kind}: precision">'
+            f'<figure><svg width="{_SIZE + 30}" height="{_SIZE + 30}" role="img" aria-label="{named}: precision">'
             f'<rect class=frame x="20" y="10" width="{_SIZE}" height="{_SIZE}"/><polyline class=curve points="{line}"/>'
             f'<text x="20" y="{_SIZE + 24}">recall</text><text x="2" y="22">P</text></svg>'
-            f"<figcaption>{kind}, {cases} cases</figcaption></figure>"
+            f"<figcaption>{named}, {cases} cases</figcaption></figure>"
         )
     return "".join(figures)
 

@@ -10,6 +10,7 @@ from kafka.errors import (
     TopicAlreadyExistsError,
 )
 
+from pipeline.adapters.kafka.access import KafkaAccess
 from pipeline.adapters.kafka.connection import BOOTSTRAP_MS, MAX_MESSAGE_BYTES, consumer, foreign_errors, record
 from pipeline.ports import Partition, Record
 
@@ -17,8 +18,8 @@ from pipeline.ports import Partition, Record
 class KafkaBrowser:
     """`LogBrowser` over a consumer without a group; opened at the first question."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, bootstrap: KafkaAccess | str) -> None:
+        self._bootstrap = KafkaAccess.of(bootstrap)
         self._opened: Any = None
 
     @property
@@ -58,7 +59,7 @@ class KafkaBrowser:
     def committed(self, group: str, topic: str) -> dict[Partition, int]:
         """See `LogBrowser.committed`."""
         with foreign_errors(f"asking for group {group}", self._bootstrap):
-            admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, bootstrap_timeout_ms=BOOTSTRAP_MS)
+            admin = KafkaAdminClient(**self._bootstrap.arguments(), bootstrap_timeout_ms=BOOTSTRAP_MS)
             try:
                 offsets = _when_coordinated(lambda: admin.list_group_offsets(group)).get(group, {})
             finally:
@@ -89,12 +90,17 @@ def _when_coordinated(ask: Callable[[], Any]) -> Any:
 
 
 def create_topics(
-    bootstrap: str, topics: Iterable[str], *, compacted: Iterable[str], partitions: int, replication: int
+    bootstrap: KafkaAccess | str,
+    topics: Iterable[str],
+    *,
+    compacted: Iterable[str],
+    partitions: int,
+    replication: int,
 ) -> list[str]:
     """Create the topics that are missing and return their names. Fact topics keep every record for ever."""
-    states = set(compacted)
-    with foreign_errors("creating topics", bootstrap):
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=BOOTSTRAP_MS)
+    states, access = set(compacted), KafkaAccess.of(bootstrap)
+    with foreign_errors("creating topics", access):
+        admin = KafkaAdminClient(**access.arguments(), bootstrap_timeout_ms=BOOTSTRAP_MS)
         try:
             missing = sorted({*topics, *states} - set(admin.list_topics()))
             for topic in missing:

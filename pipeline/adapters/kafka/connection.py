@@ -8,13 +8,21 @@ from typing import Any, TypeVar
 
 from kafka import KafkaConsumer
 from kafka.errors import (
+    AuthorizationError,
     FencedInstanceIdError,
+    IllegalSaslStateError,
     InvalidProducerEpochError,
+    KafkaConnectionError,
     KafkaError,
+    KafkaTimeoutError,
     ProducerFencedError,
+    SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
 )
 
-from pipeline.errors import Fenced, RetryLater
+from pipeline.adapters.kafka.access import KafkaAccess
+from pipeline.adapters.kafka.handshake import WRONG_MECHANISM, WRONG_PASSWORD, misunderstanding
+from pipeline.errors import Fenced, Misconfigured, RetryLater
 from pipeline.ports import Record
 
 T = TypeVar("T")
@@ -30,13 +38,25 @@ ANSWER_TIMEOUT_S = 60.0
 
 
 @contextmanager
-def foreign_errors(doing: str, where: str) -> Iterator[None]:
-    """Turn kafka-python's errors into `Fenced` and `RetryLater`, saying what was being done."""
+def foreign_errors(doing: str, where: KafkaAccess) -> Iterator[None]:
+    """Turn kafka-python's errors into `Fenced`, `Misconfigured` and `RetryLater`, saying what was being done."""
     try:
         yield
     except (ProducerFencedError, InvalidProducerEpochError, FencedInstanceIdError) as error:
         raise Fenced(f"{doing}: another instance of this worker took over ({error})") from error
+    except SaslAuthenticationFailedError as error:
+        raise Misconfigured(f"{doing}: Kafka at {where}: {WRONG_PASSWORD}") from error
+    except (UnsupportedSaslMechanismError, IllegalSaslStateError) as error:
+        raise Misconfigured(f"{doing}: Kafka at {where}: {WRONG_MECHANISM}") from error
+    except AuthorizationError as error:
+        raise Misconfigured(
+            f"{doing}: Kafka at {where} does not allow it ({type(error).__name__});"
+            " grant what infra/kafka/acls.txt lists for this step"
+        ) from error
     except (KafkaError, OSError) as error:
+        unanswered = isinstance(error, (KafkaTimeoutError, KafkaConnectionError))
+        if unanswered and (told := misunderstanding(where)):
+            raise Misconfigured(f"{doing}: Kafka at {where}: {told}") from error
         raise RetryLater(f"{doing}: Kafka at {where} did not do it ({error!r}); is the broker up?") from error
 
 
@@ -74,10 +94,9 @@ def record(raw: Any) -> Record:
     )
 
 
-def consumer(bootstrap: str, **more: Any) -> Any:
+def consumer(access: KafkaAccess, **more: Any) -> Any:
     """Return a consumer that sees committed records only, from the beginning on, and commits nothing by itself."""
     settings: dict[str, Any] = {
-        "bootstrap_servers": bootstrap,
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
         "isolation_level": "read_committed",
         "auto_offset_reset": "earliest",
@@ -85,4 +104,4 @@ def consumer(bootstrap: str, **more: Any) -> Any:
         "max_partition_fetch_bytes": MAX_MESSAGE_BYTES,
         "fetch_max_bytes": 4 * MAX_MESSAGE_BYTES,
     }
-    return KafkaConsumer(**settings | more)
+    return KafkaConsumer(**access.arguments() | settings | more)

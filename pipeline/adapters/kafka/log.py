@@ -18,6 +18,7 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
+from pipeline.adapters.kafka.access import KafkaAccess
 from pipeline.adapters.kafka.connection import (
     ANSWER_TIMEOUT_S,
     BOOTSTRAP_MS,
@@ -35,8 +36,8 @@ from pipeline.ports import Message, Partition, Rebalance, Record
 class KafkaWriter:
     """Writes messages in transactions under one `transactional_id`, which also fences its earlier bearers."""
 
-    def __init__(self, bootstrap: str, transactional_id: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, bootstrap: KafkaAccess | str, transactional_id: str) -> None:
+        self._bootstrap = KafkaAccess.of(bootstrap)
         self._transactional_id = transactional_id
         self._producer: Any = None
 
@@ -85,7 +86,7 @@ class KafkaWriter:
     def _ready(self) -> Any:
         if self._producer is None:
             self._producer = KafkaProducer(
-                bootstrap_servers=self._bootstrap,
+                **self._bootstrap.arguments(),
                 bootstrap_timeout_ms=BOOTSTRAP_MS,
                 transactional_id=self._transactional_id,
                 transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
@@ -135,7 +136,7 @@ class KafkaLog:
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: KafkaAccess | str,
         *,
         group: str,
         topics: Sequence[str],
@@ -143,13 +144,13 @@ class KafkaLog:
         rebalance: Rebalance,
         transactional: bool = True,
     ) -> None:
-        self._bootstrap = bootstrap
+        self._bootstrap = KafkaAccess.of(bootstrap)
         self._listener = _Listener(rebalance)
         self._rebalance = rebalance
         self._writer = KafkaWriter(bootstrap, f"{group}.{instance}") if transactional else None
-        with foreign_errors(f"joining group {group}", bootstrap):
+        with foreign_errors(f"joining group {group}", self._bootstrap):
             self._consumer = consumer(
-                bootstrap,
+                self._bootstrap,
                 group_id=group,
                 group_instance_id=instance,
                 session_timeout_ms=SESSION_TIMEOUT_MS,

@@ -18,7 +18,7 @@ from pipeline.fetch.catalogue import Source
 from pipeline.fetch.dates import told
 from pipeline.fetch.files import contents, matching
 from pipeline.fetch.haul import KEPT_BYTES, MAX_BODY_BYTES, Context, Kind, Spoiled, Step, forgotten, spoiled_body
-from pipeline.identity import article_id
+from pipeline.identity import article_id, bare
 from pipeline.ports import ObjectInfo
 
 _DECODER = msgspec.json.Decoder()
@@ -114,7 +114,7 @@ def _article(source: Source, fields: dict[str, Any], position: str, context: Con
     return RawArticle(
         article_id=identity,
         source=source.name,
-        url=url if isinstance(url, str) else None,
+        url=bare(url) if isinstance(url, str) else None,
         position=position,
         body=body.encode(),
         media_type=media_type,
