@@ -69,7 +69,7 @@ def record(raw: Any) -> Record:
         offset=raw.offset,
         timestamp=datetime.fromtimestamp(raw.timestamp / 1000, tz=UTC),
         key=raw.key or b"",
-        headers=tuple((name, value or b"") for name, value in raw.headers),  # Kafka knows headers without a value
+        headers=tuple([(name, value or b"") for name, value in raw.headers]),  # Kafka knows headers without a value
         value=raw.value or b"",
     )
 
