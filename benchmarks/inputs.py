@@ -21,6 +21,7 @@ from pipeline.normalise import clean
 from pipeline.ports import Message
 
 _MODEL = Path(__file__).parent.parent / "models" / "fr-news-small"
+_TEXT = "Le ministre numéro {n} a rencontré mardi à Paris les élus de la région, selon un communiqué."
 _LEAST_BYTES = 7_000
 """Of the samples, those whose event has as much or more: 12 kB on average."""
 
@@ -30,7 +31,9 @@ def _samples() -> tuple[EnrichedArticle, ...]:
     now = datetime.now(UTC)
     model = OnnxModel(_MODEL)
     articles = [article for raw in raw_articles(1) if isinstance(article := clean(raw, now), Article)]
-    read = [enriched for a in articles if isinstance(enriched := read_article(a, model=model, now=now), EnrichedArticle)]
+    read = [
+        enriched for a in articles if isinstance(enriched := read_article(a, model=model, now=now), EnrichedArticle)
+    ]
     return tuple(enriched for enriched in read if len(msgspec.json.encode(enriched)) >= _LEAST_BYTES)
 
 
@@ -59,7 +62,7 @@ def fetched(first: int, count: int) -> Iterator[Message]:
             source="bench",
             url=None,
             position=f"bench:{n}",
-            body=f"Le ministre numéro {n} a rencontré mardi à Paris les élus de la région, selon un communiqué.".encode(),
+            body=_TEXT.format(n=n).encode(),
             media_type="text/plain",
             fetched_at=now,
         )

@@ -79,7 +79,7 @@ def _rate(bootstrap: str, kind: type[KafkaLog], group: str, batch: int) -> float
     step = flow.step("normalise")._replace(remembers=None)
     job = Transform(
         step,
-        lambda events, states: [_trivial(event) for event in events],
+        lambda events, states: [_trivial(event) for event in events],  # noqa: ARG005
         open_log=lambda job: kind(bootstrap, group=group, topics=[step.reads], instance=group, rebalance=job),
         browser=browser,
         clock=SystemClock(),

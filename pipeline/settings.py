@@ -39,10 +39,10 @@ class Settings(BaseSettings):
     s3_access_key: SecretStr | None = Field(None, description="S3 access key; boto3's own chain when not set")
     s3_secret_key: SecretStr | None = Field(None, description="S3 secret key")
 
-    batch_records: int = Field(200, ge=1, description="records of one transaction at most")
+    batch_records: int = Field(500, ge=1, description="records of one transaction at most")
     segment_bytes: int = Field(64 * 2**20, ge=1, description="a segment is closed when it holds this much")
     segment_seconds: float = Field(60.0, gt=0, description="a segment is closed when its first record is this old")
-    buffer_bytes: int = Field(128 * 2**20, ge=1, description="the archive holds this much at most, over all partitions")
+    buffer_bytes: int = Field(96 * 2**20, ge=1, description="the archive holds this much at most, over all partitions")
     max_body_bytes: int = Field(10 * 2**20, ge=1, description="a body larger than this is turned down")
 
     user_agent: str = Field("depeche/0.1 (+https://github.com/depeche-news/depeche)", description="who fetches")
