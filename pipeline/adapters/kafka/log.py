@@ -22,6 +22,7 @@ from pipeline.adapters.kafka.connection import (
     ANSWER_TIMEOUT_S,
     BOOTSTRAP_MS,
     MAX_MESSAGE_BYTES,
+    RECONNECT_MS,
     SESSION_TIMEOUT_MS,
     TRANSACTION_TIMEOUT_MS,
     consumer,
@@ -45,6 +46,15 @@ class KafkaWriter:
         with foreign_errors("writing", self._bootstrap):
             try:
                 within(ANSWER_TIMEOUT_S, "Kafka transaction", lambda: self._transact(messages, offsets, member))
+            except BaseException:
+                self._drop()
+                raise
+
+    def claim(self) -> None:
+        """Fence every earlier bearer of the id, and return when what he was committing is decided."""
+        with foreign_errors("claiming", self._bootstrap):
+            try:
+                within(ANSWER_TIMEOUT_S, "Kafka transaction", self._ready)
             except BaseException:
                 self._drop()
                 raise
@@ -78,6 +88,7 @@ class KafkaWriter:
             self._producer = KafkaProducer(
                 bootstrap_servers=self._bootstrap,
                 bootstrap_timeout_ms=BOOTSTRAP_MS,
+                reconnect_backoff_max_ms=RECONNECT_MS,
                 transactional_id=self._transactional_id,
                 transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
                 linger_ms=5,
@@ -164,6 +175,9 @@ class KafkaLog:
         if not waiting:
             return
         try:
+            if self._writer is not None:
+                # What we left open when we were killed would be waited for until it times out.
+                self._writer.claim()
             self.seek(self._rebalance.assigned(waiting))
         except BaseException:
             self._listener.waiting = waiting + self._listener.waiting
@@ -197,6 +211,8 @@ class KafkaLog:
     def _committed(self, tp: Any) -> int | None:
         """Return the group's position. The broker withholds it while a transaction that moves it is open, which
         is `TRANSACTION_TIMEOUT_MS` at most."""
+        if self._writer is not None:
+            self._writer.claim()
         with foreign_errors("asking for the group's position", self._bootstrap):
             offset: int | None = self._consumer.committed(tp, timeout_ms=2 * TRANSACTION_TIMEOUT_MS)
         return None if offset is None or offset < 0 else offset
