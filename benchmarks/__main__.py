@@ -2,11 +2,11 @@
 
 import resource
 
-from benchmarks import line, peers, steps, verify
+from benchmarks import delivery, line, peers, steps, verify
 
 
 def main() -> None:
-    """Run and print: steps alone, our model beside spaCy, the line end to end."""
+    """Run and print: steps alone, our model beside spaCy, the line end to end, delivery."""
     print("Each step alone, one process")
     for figure in steps.steps():
         print(f"  {figure.step:<16} {figure.articles_per_s:9.1f} articles/s {figure.mb_per_s:8.2f} MB/s")
@@ -30,6 +30,8 @@ def main() -> None:
     print(f"  publish to object in S3, all at once: p50 {found.burst_p50:5.1f} s, p95 {found.burst_p95:5.1f} s")
     for name, size in found.resident_mb.items():
         print(f"  resident, {name:<10} {size:6.0f} MB")
+    print("\nDelivery, each part on a Kafka and an S3 server of its own")
+    delivery.main([])
     print(f"\n(peak of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB)")
 
 

@@ -9,7 +9,10 @@ steps of one segment:
 3. create the manifest, named by the start offset, only if it is absent: this is the commit,
 4. tell the consumer group the new position, as a hint for lag tools.
 
-Whoever loses the race at 3 goes on at the winner's end; his data files are garbage nobody refers to.
+Whoever loses the race at 3 goes on at the winner's end; his data files are garbage nobody refers to. A store
+that takes a write but whose answer is lost is met again at 3: a manifest of the very same bytes is our own.
+
+What is buffered is bounded over all partitions together; a store that is down stops the reading, not the memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +24,16 @@ from uuid import uuid4
 import structlog
 
 from pipeline.errors import RetryLater
-from pipeline.manifest import manifest_prefix, read_manifest
+from pipeline.manifest import manifest_key, manifest_prefix, read_manifest
 from pipeline.ports import Clock, EventLog, LogBrowser, ObjectStore, Partition, Record
 
 log = structlog.get_logger(__name__)
+
+# What CPython holds of a record beside its key and value: measured as 2.3 kB at 12 headers of some 40 bytes.
+_RECORD_BYTES = 350
+_HEADER_BYTES = 160
+_NEAR = 1_000
+"""Offsets ahead of the log's end in which a chain's last segment is looked for first."""
 
 
 class _File(Protocol):
@@ -55,18 +64,39 @@ class _Buffer:
     since: float
     records: list[Record] = field(default_factory=list)
     size: int = 0
+    """Bytes of keys and values."""
+    held: int = 0
+    """Bytes of memory, about."""
 
     def add(self, record: Record) -> None:
         self.records.append(record)
-        self.size += len(record.value) + len(record.key)
+        size = len(record.value) + len(record.key)
+        self.size += size
+        self.held += size + _RECORD_BYTES + _HEADER_BYTES * len(record.headers)
 
 
-def chain_end(store: ObjectStore, partition: Partition, first: int) -> int:
-    """Return the end of the partition's last segment, `first` where there is none."""
+def chain_end(store: ObjectStore, partition: Partition, first: int, before: int | None = None) -> int:
+    """Return the end of the partition's last segment, `first` where there is none.
+
+    `before`, an offset the chain is likely to end shortly ahead of, only makes it quick: the last key of any
+    listing that is not empty is the chain's last. So stretches of growing width ahead of it are listed before
+    the whole chain is.
+    """
+    prefix = manifest_prefix(partition.topic, partition.number)
+    width = _NEAR
+    while before is not None and width < before:
+        if last := _last_key(store, prefix, manifest_key(*partition, before - width)):
+            return read_manifest(store.get(last)).end
+        width *= 32
+    last = _last_key(store, prefix, "")
+    return first if last is None else read_manifest(store.get(last)).end
+
+
+def _last_key(store: ObjectStore, prefix: str, after: str) -> str | None:
     last = None
-    for last in store.list(manifest_prefix(partition.topic, partition.number)):  # noqa: B007 - the last one counts
-        pass
-    return read_manifest(store.get(last.key)).end if last is not None else first
+    for info in store.list(prefix, after):
+        last = info.key
+    return last
 
 
 class Archive:
@@ -82,6 +112,7 @@ class Archive:
         clock: Clock,
         segment_bytes: int,
         segment_seconds: float,
+        buffer_bytes: int,
     ) -> None:
         self._cut = cut
         self._browser = browser
@@ -89,6 +120,8 @@ class Archive:
         self._clock = clock
         self._most_bytes = segment_bytes
         self._most_seconds = segment_seconds
+        self._most_held = buffer_bytes
+        self._doubtful = False
         self._buffers: dict[Partition, _Buffer] = {}
         self._next: dict[Partition, int] = {}
         self._untold: dict[Partition, int] = {}
@@ -99,13 +132,14 @@ class Archive:
 
     def assigned(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
         """Start each partition at the end of its last segment."""
-        firsts: dict[Partition, int] = {}
+        bounds: dict[Partition, tuple[int, int]] = {}
         for topic in {p.topic for p in partitions}:
-            firsts |= {p: first for p, (first, _) in self._browser.bounds(topic).items()}
+            bounds |= self._browser.bounds(topic)
         for partition in partitions:
-            self._next[partition] = chain_end(self._store, partition, firsts[partition])
+            first, end = bounds[partition]
+            self._next[partition] = chain_end(self._store, partition, first, before=end)
             self._buffers.pop(partition, None)
-            if self._next[partition] > firsts[partition]:
+            if self._next[partition] > first:
                 # Whoever stored the last segment may have died before he told the group.
                 self._untold[partition] = self._next[partition]
         return {p: self._next[p] for p in partitions}
@@ -129,7 +163,8 @@ class Archive:
     # Job
 
     def work(self, records: Sequence[Record]) -> None:
-        """Buffer the records and flush every segment that is large or old enough."""
+        """Buffer the records; flush every segment that is large or old enough, and the largest while all of them
+        together hold too much."""
         for record in records:
             partition = Partition(record.topic, record.partition)
             if partition not in self._buffers:
@@ -138,12 +173,16 @@ class Archive:
         due = [p for p, buffer in self._buffers.items() if self._is_due(buffer)]
         for partition in due:
             self._flush(partition)
+        while sum(buffer.held for buffer in self._buffers.values()) > self._most_held:
+            self._flush(max(self._buffers, key=lambda p: self._buffers[p].held))
         self._hint()
 
     def rewind(self) -> None:
-        """Drop the buffers and read on from the ends of the chains."""
+        """Drop the buffers and read on from the ends of the chains. The next segment is closed at once, however
+        small: a store that lists but takes no writes is met again before anything is read for nothing."""
         partitions = list(self._next)
         self._buffers.clear()
+        self._doubtful = True
         self.log.seek(self.assigned(partitions))
 
     def finish(self) -> None:
@@ -165,7 +204,7 @@ class Archive:
 
     def _is_due(self, buffer: _Buffer) -> bool:
         age = self._clock.monotonic() - buffer.since
-        return buffer.size >= self._most_bytes or age >= self._most_seconds
+        return self._doubtful or buffer.size >= self._most_bytes or age >= self._most_seconds
 
     def _flush(self, partition: Partition) -> None:
         """Close the partition's segment, if there is one; where another writer closed it, go on at his end."""
@@ -175,24 +214,28 @@ class Archive:
         end = buffer.records[-1].offset + 1
         segment = self._cut(buffer.records, start=buffer.start, end=end, now=self._clock.now(), unique=uuid4().hex[:12])
         for file in segment.files:
-            if not self._store.create(file.key, file.data):
-                raise RetryLater(f"the store already has {file.key}, a name nobody else can have")
+            # A name nobody else can have is taken only if we took it ourselves and the answer was lost.
+            if not self._store.create(file.key, file.data) and self._store.get(file.key) != file.data:
+                raise RetryLater(f"the store has something else at {file.key}, a name nobody else can have")
         if not self._store.create(segment.manifest_key, segment.manifest):
-            self._yield_to_winner(partition, segment.manifest_key)
-            return
+            there = self._store.get(segment.manifest_key)
+            if there != segment.manifest:
+                self._yield_to_winner(partition, segment.manifest_key, read_manifest(there).end)
+                return
+            log.info("stored already, the answer was lost", manifest=segment.manifest_key)
+        self._doubtful = False
         del self._buffers[partition]
         self._next[partition] = self._untold[partition] = end
         self.counts["segments"] += 1
         self.counts["records"] += len(buffer.records)
         log.info("stored", topic=partition.topic, partition=partition.number, start=buffer.start, end=end)
 
-    def _yield_to_winner(self, partition: Partition, manifest_key: str) -> None:
-        winner = read_manifest(self._store.get(manifest_key))
+    def _yield_to_winner(self, partition: Partition, manifest_key: str, end: int) -> None:
         self._buffers.pop(partition, None)
-        self._next[partition] = winner.end
+        self._next[partition] = end
         self.counts["lost_races"] += 1
-        log.warning("another writer closed this segment", manifest=manifest_key, resume_at=winner.end)
-        self.log.seek({partition: winner.end})
+        log.warning("another writer closed this segment", manifest=manifest_key, resume_at=end)
+        self.log.seek({partition: end})
 
     def _hint(self) -> None:
         """Tell the group where the chains end; what it does not hear it is told the next time."""

@@ -1,8 +1,8 @@
 """Event ⇄ (key, headers, bytes): CloudEvents 1.0 in Kafka's binary mode, validated on both ways.
 
-Reading is tolerant of fields a later version added and of nothing else: a body that its schema does not
-allow, an unknown type or an unknown version is a `Flaw`, never a guess. A body of an older version is
-lifted to the newest by the upcasters of its type, one version at a time.
+Reading is tolerant of fields a later version added, of a time with a blank in place of its `T`, and of nothing
+else: a body that its schema does not allow, an unknown type or an unknown version is a `Flaw`, never a guess. A
+body of an older version is lifted to the newest by the upcasters of its type, one version at a time.
 """
 
 import json
@@ -148,7 +148,9 @@ _FORMAT = _BytesFormat()
 _ENCODER = msgspec.json.Encoder()
 _BY_CLASS = {kind.cls: kind for kind in EVENT_TYPES}
 _BY_NAME = {kind.name: kind for kind in EVENT_TYPES}
-_DECODERS = {kind.name: msgspec.json.Decoder(kind.cls) for kind in EVENT_TYPES}
+_DECODERS: Mapping[str, msgspec.json.Decoder[Payload]] = {
+    kind.name: msgspec.json.Decoder(kind.cls) for kind in EVENT_TYPES
+}
 
 
 def schema_folder() -> Path:
@@ -225,14 +227,33 @@ def decode(record: _HasHeaders) -> Event | Flaw:
     head = _envelope_of(cloud)
     if isinstance(head, Flaw):
         return head
-    body = _lifted(head, record.value)
-    if isinstance(body, Flaw):
-        return body
+    data = _payload(head, record.value)
+    if isinstance(data, Flaw):
+        return data
+    return Event(head._replace(version=_BY_NAME[head.type].version), data)
+
+
+def _payload(head: Envelope, body: bytes) -> Payload | Flaw:
+    """Return what the body says, in the newest version of its type.
+
+    A class says what its newest schema says (a test holds the two together), so a body of that version is parsed
+    once, into the class. The schema is asked about older ones, and about what is wrong.
+    """
+    decoder = _DECODERS[head.type]
+    if head.version == _BY_NAME[head.type].version:
+        try:
+            return decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+    lifted = _lifted(head, body)
+    if isinstance(lifted, Flaw):
+        return lifted
     try:
-        data = _DECODERS[head.type].decode(body)
+        return decoder.decode(lifted)
     except msgspec.ValidationError as error:
         return Flaw("wrong_schema", f"{head.type} v{head.version}: {error}")
-    return Event(head._replace(version=_BY_NAME[head.type].version), data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Flaw("undecodable", f"the body is no JSON: {error}")
 
 
 def _envelope_of(cloud: BaseCloudEvent) -> Envelope | Flaw:

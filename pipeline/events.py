@@ -3,6 +3,8 @@
 Offsets are code points into the NFC `text`, end exclusive. Times are timezone-aware. What is not known
 is null or empty, never guessed. A released schema is only added to; a breaking change is a new version
 in `schemas/` and an upcaster in `codec.py`.
+
+What an article holds by the dozen is hidden from the garbage collector (`gc=False`): it can be part of no cycle.
 """
 
 from collections.abc import Mapping
@@ -46,7 +48,7 @@ class Withdrawn(Struct, frozen=True, kw_only=True):
     fetched_at: Instant
 
 
-class Sentence(Struct, frozen=True, kw_only=True):
+class Sentence(Struct, frozen=True, kw_only=True, gc=False):
     start: int
     end: int
     kind: SentenceKind
@@ -72,7 +74,7 @@ class Article(Struct, frozen=True, kw_only=True):
     """What had to be mended or left out, e.g. a publication date in the future."""
 
 
-class Evidence(Struct, frozen=True, kw_only=True):
+class Evidence(Struct, frozen=True, kw_only=True, gc=False):
     """A piece of the article's text: `text == article.text[start:end]`."""
 
     start: int
@@ -80,7 +82,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Mention(Struct, frozen=True, kw_only=True):
+class Mention(Struct, frozen=True, kw_only=True, gc=False):
     start: int
     end: int
     text: str
@@ -89,7 +91,7 @@ class Mention(Struct, frozen=True, kw_only=True):
     confidence: float
 
 
-class Entity(Struct, frozen=True, kw_only=True):
+class Entity(Struct, frozen=True, kw_only=True, gc=False):
     """Who or what the mentions of one article refer to; one id per referent within the article."""
 
     entity_id: str
@@ -102,7 +104,7 @@ class Entity(Struct, frozen=True, kw_only=True):
     lon: float | None = None
 
 
-class DateRange(Struct, frozen=True, kw_only=True):
+class DateRange(Struct, frozen=True, kw_only=True, gc=False):
     """A half-open interval of local calendar time, ISO 8601: `from` included, `to` excluded."""
 
     from_: str = field(name="from")
@@ -110,7 +112,7 @@ class DateRange(Struct, frozen=True, kw_only=True):
     granularity: Granularity
 
 
-class TimeExpression(Struct, frozen=True, kw_only=True):
+class TimeExpression(Struct, frozen=True, kw_only=True, gc=False):
     start: int
     end: int
     text: str
@@ -119,7 +121,7 @@ class TimeExpression(Struct, frozen=True, kw_only=True):
     granularity: Granularity
 
 
-class Participant(Struct, frozen=True, kw_only=True):
+class Participant(Struct, frozen=True, kw_only=True, gc=False):
     start: int
     end: int
     text: str
@@ -129,7 +131,7 @@ class Participant(Struct, frozen=True, kw_only=True):
     sectors: tuple[str, ...] = ()
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class Place(Struct, frozen=True, kw_only=True, gc=False):
     start: int
     end: int
     text: str
@@ -140,7 +142,7 @@ class Place(Struct, frozen=True, kw_only=True):
     country: str | None = None
 
 
-class NewsEvent(Struct, frozen=True, kw_only=True):
+class NewsEvent(Struct, frozen=True, kw_only=True, gc=False):
     """One PLOVER 2.0 event with the sentence and spans that prove it."""
 
     event_id: str
@@ -163,7 +165,7 @@ class NewsEvent(Struct, frozen=True, kw_only=True):
     """What the sentence does not say itself and the article does, e.g. `actors.country`."""
 
 
-class Quote(Struct, frozen=True, kw_only=True):
+class Quote(Struct, frozen=True, kw_only=True, gc=False):
     """Words in quotation marks, and who said them where the text tells: name or pronoun, and the words of saying."""
 
     start: int

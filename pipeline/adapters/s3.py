@@ -1,11 +1,15 @@
 """Any S3 behind the port `ObjectStore`. The only file that imports boto3.
 
-`create` rests on conditional writes (`If-None-Match: *`); `depeche doctor` probes that a store honours them.
+`create` rests on conditional writes (`If-None-Match: *`), for a large object on that of its completion;
+`depeche doctor` probes that a store honours them. On a store that honours only the plain one, manifests, which are
+small, still collide as they must, and data files have names nobody else uses.
+
+What is left of a large upload whose writer died is no object: the rule in `infra/s3/lifecycle.json` clears it away.
 """
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,12 @@ _TAKEN = {"412", "PreconditionFailed"}
 _REFUSED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidClientTokenId"}
 # A HEAD has no body, so its 403 does not say which of the two it is.
 _NOT_ALLOWED = {"403", "AccessDenied", "AllAccessDisabled"}
+# Another write of the name was under way: S3 asks to try again, and the next answer is a plain one.
+_CONFLICT = {"409", "ConditionalRequestConflict", "OperationAborted"}
+_TRIES = 3
+_PART_BYTES = 8 * 2**20
+_LARGEST_PUT = 16 * 2**20
+"""Above this an object goes in parts: a lost connection then costs one part, and S3 checks each on arrival."""
 
 
 def _code(error: ClientError) -> str:
@@ -127,16 +137,39 @@ class S3Store:
 
     def create(self, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> bool:
         """See `ObjectStore.create`."""
+        store = self._put if len(data) <= _LARGEST_PUT else self._put_in_parts
         with _foreign_errors(f"storing {key}", self._where):
-            try:
-                self._client.put_object(
-                    Bucket=self._bucket, Key=key, Body=data, Metadata=dict(metadata or {}), IfNoneMatch="*"
-                )
-            except ClientError as error:
-                if _code(error) in _TAKEN:
-                    return False
-                raise
-        return True
+            for _ in range(_TRIES):
+                try:
+                    store(key, data, dict(metadata or {}))
+                    return True
+                except ClientError as error:
+                    if _code(error) in _TAKEN:
+                        return False
+                    if _code(error) not in _CONFLICT:
+                        raise
+        raise RetryLater(f"storing {key}: {self._where} saw other writes of it {_TRIES} times")
+
+    def _put(self, key: str, data: bytes, metadata: dict[str, str]) -> None:
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=data, Metadata=metadata, IfNoneMatch="*")
+
+    def _put_in_parts(self, key: str, data: bytes, metadata: dict[str, str]) -> None:
+        """Upload part by part, each with its checksum; nothing is there before the last step, the conditional one."""
+        where = {"Bucket": self._bucket, "Key": key}
+        begun = self._client.create_multipart_upload(**where, Metadata=metadata, ChecksumAlgorithm="CRC32")
+        upload = where | {"UploadId": begun["UploadId"]}
+        try:
+            parts = []
+            for number, start in enumerate(range(0, len(data), _PART_BYTES), start=1):
+                body = data[start : start + _PART_BYTES]
+                part = self._client.upload_part(**upload, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32")
+                marks = {name: part[name] for name in ("ETag", "ChecksumCRC32") if name in part}
+                parts.append({"PartNumber": number, **marks})
+            self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
+        except BaseException:
+            with suppress(ClientError, BotoCoreError):
+                self._client.abort_multipart_upload(**upload)
+            raise
 
     def get(self, key: str, length: int | None = None) -> bytes:
         """See `ObjectStore.get`."""

@@ -46,11 +46,11 @@ def wait_until_archived(ends: Mapping[str, int], timeout_seconds: float) -> dict
     s = settings()
     archive = store(s)
     with browser(s) as looking:
-        firsts = {p: first for topic in flow.ARCHIVED for p, (first, _) in looking.bounds(topic).items()}
+        bounds = {p: found for topic in flow.ARCHIVED for p, found in looking.bounds(topic).items()}
         return catching_up.wait_until_archived(
             ends,
             browser=looking,
-            archived=lambda p: chain_end(archive, p, firsts.get(p, 0)),
+            archived=lambda p: chain_end(archive, p, *bounds.get(p, (0, None))),
             clock=SystemClock(),
             timeout=timeout_seconds,
         )

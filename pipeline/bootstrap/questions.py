@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.adapters.clock import SystemClock
 from pipeline.bootstrap.night import last_night
 from pipeline.bootstrap.reading import model
-from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, kafka, settings, store, warehouse
+from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, settings, store, warehouse
 from pipeline.settings import Settings, secret_files
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from pipeline.adapters.kafka import KafkaWriter
-from pipeline.bootstrap.wiring import browser, settings, store
+from pipeline.bootstrap.wiring import browser, kafka, settings, store
 from pipeline.history import History
 from pipeline.operate import rejected
 
@@ -19,5 +19,5 @@ def rejections() -> Iterator[History]:
 
 def retry_rejected(choose: Callable[[History], Callable[[rejected.Entry], bool]]) -> rejected.Report:
     """Try again what `choose` chooses, each rejection at most once in its life. Raises `Fenced`, `RetryLater`."""
-    with rejections() as looking, closing(KafkaWriter(settings().kafka_bootstrap, rejected.RETRY_ID)) as writer:
+    with rejections() as looking, closing(KafkaWriter(kafka(settings()), rejected.RETRY_ID)) as writer:
         return rejected.retry(looking, writer, choose(looking))

@@ -173,5 +173,5 @@ def next_night(s: Settings) -> str | None:
 def archived_positions(s: Settings, looking: KafkaBrowser, partitions: Any) -> dict[Partition, int]:
     """Return where each partition's segment chain ends."""
     archive = store(s)
-    firsts = {p: first for topic in {q.topic for q in partitions} for p, (first, _) in looking.bounds(topic).items()}
-    return {p: chain_end(archive, p, firsts.get(p, 0)) for p in partitions}
+    bounds = {p: found for topic in {q.topic for q in partitions} for p, found in looking.bounds(topic).items()}
+    return {p: chain_end(archive, p, *bounds.get(p, (0, None))) for p in partitions}

@@ -60,6 +60,7 @@ def _job(s: Settings, name: str, looking: KafkaBrowser, own: str) -> tuple[Any, 
             clock=SystemClock(),
             segment_bytes=s.segment_bytes,
             segment_seconds=s.segment_seconds,
+            buffer_bytes=s.buffer_bytes,
         )
         return archive, flow.ARCHIVED
     handle = _handler(s, name)

@@ -6,8 +6,6 @@ enough to write each record again exactly as it was. A record that cannot be dec
 """
 
 import hashlib
-import io
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,13 +15,15 @@ import pyarrow.parquet as pq
 
 from pipeline import __version__, codec
 from pipeline.errors import Flaw
-from pipeline.events import EnrichedArticle, Withdrawn
+from pipeline.events import EnrichedArticle, Event, Withdrawn
 from pipeline.manifest import FORMAT, Manifest, TableFile, data_key, manifest_key, write_manifest
 from pipeline.ports import Record
-from pipeline.store.rows import Row, Rows, rows_of, rows_of_withdrawal
+from pipeline.store.columns import table, tables_of
 from pipeline.store.tables import ENRICHED_TABLES, RECORDS, UNDECODABLE
 
 _TABLED_TOPIC = "news.article.enriched"
+_AT_ONCE = 256
+"""Records decoded at once: enough to work by columns, few enough to be small between JSON and Arrow."""
 
 
 class File(NamedTuple):
@@ -49,12 +49,12 @@ def segment(records: Sequence[Record], *, start: int, end: int, now: datetime, u
     dt = records[0].timestamp.date().isoformat()
     files: list[File] = []
     described: dict[str, TableFile] = {}
-    for name, table in _tables(topic, records).items():
-        data = _parquet(table)
+    for name, rows in _tables(topic, records).items():
+        data = _parquet(rows)
         key = data_key(topic, name, dt, partition, start, unique)
         files.append(File(key, data))
         described[name] = TableFile(
-            key=key, rows=table.num_rows, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
+            key=key, rows=rows.num_rows, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
         )
     manifest = Manifest(
         format=FORMAT,
@@ -74,48 +74,69 @@ def segment(records: Sequence[Record], *, start: int, end: int, now: datetime, u
 
 
 def _parquet(table: pa.Table) -> bytes:
-    out = io.BytesIO()
+    out = pa.BufferOutputStream()
     pq.write_table(table, out, compression="zstd")
-    return out.getvalue()
+    return out.getvalue().to_pybytes()
 
 
 def _tables(topic: str, records: Sequence[Record]) -> Mapping[str, pa.Table]:
+    """Return the tables, made of a few hundred records at a time."""
+    few = (records[n : n + _AT_ONCE] for n in range(0, len(records), _AT_ONCE))
     if topic != _TABLED_TOPIC:
-        return {"records": pa.Table.from_pylist([_record_row(r) for r in records], RECORDS)}
-    rows: Rows = defaultdict(list)
-    for record in records:
-        for table, more in _enriched_rows(record).items():
-            rows[table] += more
-    schemas = ENRICHED_TABLES | ({"undecodable": UNDECODABLE} if "undecodable" in rows else {})
-    return {name: pa.Table.from_pylist(rows[name], schema) for name, schema in schemas.items()}
-
-
-def _record_row(record: Record) -> Row:
-    heads = dict(record.headers)
+        return {"records": pa.concat_tables([table(_record_columns(part), RECORDS) for part in few])}
+    parts = [tables for part in few for tables in _enriched(part)]
+    schemas = ENRICHED_TABLES | ({"undecodable": UNDECODABLE} if any("undecodable" in part for part in parts) else {})
     return {
-        "log_offset": record.offset,
-        "timestamp": record.timestamp,
-        "key": record.key,
-        "headers": [{"name": name, "value": value} for name, value in record.headers],
-        "value": record.value,
-        "event_id": heads.get("ce_id", b"").decode(errors="replace") or None,
-        "event_type": heads.get("ce_type", b"").decode(errors="replace") or None,
+        name: pa.concat_tables([schema.empty_table(), *(part[name] for part in parts if name in part)])
+        for name, schema in schemas.items()
     }
 
 
-def _enriched_rows(record: Record) -> Rows:
+def _enriched(records: Sequence[Record]) -> list[dict[str, pa.Table]]:
+    """Return the tables of these records. One that holds a value no column takes is found by halving."""
+    read: list[tuple[Event, int]] = []
+    left: list[tuple[Record, Flaw]] = []
+    for record in records:
+        event = _read(record)
+        if isinstance(event, Flaw):
+            left.append((record, event))
+        else:
+            read.append((event, record.offset))
+    try:
+        tables = tables_of(read)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        if len(records) > 1:
+            half = len(records) // 2
+            return _enriched(records[:half]) + _enriched(records[half:])
+        tables, left = {}, [(records[0], Flaw("wrong_schema", f"a value does not fit its column: {error}"))]
+    return [tables | ({"undecodable": _undecodable(left)} if left else {})]
+
+
+def _read(record: Record) -> Event | Flaw:
     event = codec.decode(record)
-    if isinstance(event, Flaw):
-        return _left_over(record, event)
-    origin: dict[str, Any] = {"source_event_id": event.envelope.id, "log_offset": record.offset}
-    data = event.data
-    if isinstance(data, EnrichedArticle):
-        article = data.article
-        return rows_of(data, origin | {"article_id": article.article_id, "revision": article.revision})
-    if isinstance(data, Withdrawn):
-        return rows_of_withdrawal(data, origin | {"article_id": data.article_id, "revision": data.revision})
-    return _left_over(record, Flaw("unknown_type", f"{event.envelope.type} does not belong into this topic"))
+    if isinstance(event, Flaw) or isinstance(event.data, EnrichedArticle | Withdrawn):
+        return event
+    return Flaw("unknown_type", f"{event.envelope.type} does not belong into this topic")
 
 
-def _left_over(record: Record, flaw: Flaw) -> Rows:
-    return {"undecodable": [_record_row(record) | {"reason": flaw.reason, "detail": flaw.detail}]}
+def _undecodable(left: Sequence[tuple[Record, Flaw]]) -> pa.Table:
+    columns = _record_columns([record for record, _ in left])
+    columns |= {"reason": [flaw.reason for _, flaw in left], "detail": [flaw.detail for _, flaw in left]}
+    return table(columns, UNDECODABLE)
+
+
+def _record_columns(records: Sequence[Record]) -> dict[str, Sequence[Any]]:
+    heads = [dict(record.headers) for record in records]
+    return {
+        "log_offset": [record.offset for record in records],
+        "timestamp": [record.timestamp for record in records],
+        "key": [record.key for record in records],
+        "headers": [record.headers for record in records],
+        "value": [record.value for record in records],
+        "event_id": [_text(head.get("ce_id", b"")) for head in heads],
+        "event_type": [_text(head.get("ce_type", b"")) for head in heads],
+    }
+
+
+def _text(header: bytes) -> str | None:
+    return header.decode(errors="replace") or None

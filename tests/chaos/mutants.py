@@ -177,7 +177,7 @@ class _TrustsTheGroup(Archive):
 class _GoesOnAtItsOwnEnd(Archive):
     """A lost race, after which the loser does not go on at the winner's end."""
 
-    def _yield_to_winner(self, partition: Partition, manifest_key: str) -> None:
+    def _yield_to_winner(self, partition: Partition, manifest_key: str, end: int) -> None:
         buffer = self._buffers.pop(partition)
         self._next[partition] = buffer.records[-1].offset + 1
 

@@ -124,6 +124,7 @@ class Simulation:
             clock=self.clock,
             segment_bytes=self.chance.choice((1, 2_000, 10**9)),
             segment_seconds=5.0,
+            buffer_bytes=self.chance.choice((3_000, 10**9)),
         )
 
     def _open(self, job: Any, kind: str, instance: str, topics: Sequence[str], *, transactional: bool) -> FaultyLog:

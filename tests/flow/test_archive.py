@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,12 +11,12 @@ from pipeline import flow
 from pipeline.adapters.memory import MemoryClock
 from pipeline.adapters.memory_store import MemoryStore
 from pipeline.archive import Archive
+from pipeline.errors import RetryLater
 from pipeline.manifest import manifests
 from pipeline.ports import Partition
 from pipeline.worker import run
-from tests.flow.world import World, drain
-
-TOPIC = flow.FETCHED
+from tests.flow.segments import TOPIC, archived, full, written
+from tests.flow.world import drain
 
 
 class Crash(BaseException):
@@ -38,29 +39,6 @@ class CrashingStore(MemoryStore):
         if self._left == 0:
             raise Crash
         return stored
-
-
-def archived(world: World) -> list[tuple[int, int]]:
-    """Return (partition, offset) of every record in the segments, after checking the chains."""
-    found = []
-    ends: dict[int, int] = {}
-    for _, manifest in manifests(world.store, TOPIC):
-        assert manifest.start == ends.get(manifest.partition, 0), "the chain has a gap or an overlap"
-        ends[manifest.partition] = manifest.end
-        table = pq.read_table(io.BytesIO(world.store.get(manifest.tables["records"].key)))
-        assert table.num_rows == manifest.records
-        found += [(manifest.partition, offset) for offset in table["log_offset"].to_pylist()]
-    return found
-
-
-def written(world: World) -> list[tuple[int, int]]:
-    return [(r.partition, r.offset) for r in world.records(TOPIC)]
-
-
-def full(count: int = 30) -> World:
-    world = World()
-    world.publish([world.raw(n) for n in range(count)])
-    return world
 
 
 def test_every_record_is_in_exactly_one_segment() -> None:
@@ -173,6 +151,54 @@ def test_the_position_comes_from_the_store_not_from_the_group() -> None:
     again.work(again.log.poll(0.5, 100))
     assert again.buffered == 0
     assert all(again.positions[p] > 0 for p in again.positions if isinstance(p, Partition))
+
+
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_a_clock_that_is_set_anew_neither_closes_a_segment_nor_keeps_it_open(jump: int) -> None:
+    world = full(6)
+    worker = world.archive(topics=[TOPIC], segment_seconds=10.0)
+    worker.work(worker.log.poll(0.5, 100))
+    day = world.records(TOPIC)[0].timestamp.date().isoformat()
+    world.clock._now += timedelta(seconds=jump)
+    worker.work([])
+    assert worker.buffered == 6
+    world.clock.sleep(11)
+    worker.work([])
+    assert worker.buffered == 0
+    assert {manifest.dt for _, manifest in manifests(world.store, TOPIC)} == {day}, "the day is that of the log"
+
+
+def test_all_buffers_together_hold_no_more_than_they_may_and_the_largest_goes_first() -> None:
+    world = full(300)
+    worker = world.archive(topics=[TOPIC], segment_seconds=1e9, buffer_bytes=100_000)
+    most = 0
+    for _ in range(60):
+        worker.work(worker.log.poll(0.5, 10))
+        most = max(most, worker.buffered)
+    assert 10 < most < 100
+    assert worker.counts["segments"] > 3
+    worker.finish()
+    assert sorted(archived(world)) == sorted(written(world))
+
+
+class FullStore(MemoryStore):
+    """Answers every question and takes no writes: its disk is full."""
+
+    tried = 0
+
+    def create(self, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> bool:
+        self.tried += 1
+        raise RetryLater("no room")
+
+
+def test_a_store_that_takes_no_writes_stops_the_reading_not_the_memory() -> None:
+    world = full(200)
+    full_store = FullStore()
+    worker = world.archive(topics=[TOPIC], store=full_store, segment_seconds=1e9, buffer_bytes=100_000)
+    with pytest.raises(RetryLater, match="no room"):
+        run(worker.log, worker, clock=MemoryClock(), limit=10, stop=lambda: False)
+    assert full_store.tried == 8, "after the first failure each try is one small segment, until the worker gives up"
+    assert worker.buffered <= 60
 
 
 def test_a_store_that_comes_back_is_waited_for_and_nothing_is_lost() -> None:

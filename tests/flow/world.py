@@ -86,6 +86,7 @@ class World:
         topics: Sequence[str] = flow.ARCHIVED,
         segment_bytes: int = 10**9,
         segment_seconds: float = 5.0,
+        buffer_bytes: int = 10**9,
     ) -> Archive:
         """Return an archive worker, joined to its group."""
         return Archive(
@@ -103,6 +104,7 @@ class World:
             clock=self.clock,
             segment_bytes=segment_bytes,
             segment_seconds=segment_seconds,
+            buffer_bytes=buffer_bytes,
         )
 
     def records(self, topic: str) -> list[Record]:

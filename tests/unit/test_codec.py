@@ -14,151 +14,11 @@ from hypothesis import strategies as st
 
 from pipeline import codec
 from pipeline.errors import Flaw
-from pipeline.events import (
-    Article,
-    ArticleState,
-    DateRange,
-    EnrichedArticle,
-    Entity,
-    Event,
-    Evidence,
-    Mention,
-    ModelStamp,
-    NewsEvent,
-    Participant,
-    Payload,
-    Place,
-    RawArticle,
-    Rejected,
-    Sentence,
-    SourceState,
-    TimeExpression,
-    Withdrawn,
-)
+from pipeline.events import Article, ArticleState, EnrichedArticle, Event, Payload, RawArticle, Withdrawn
+from tests.fixtures.events import strategies
 
 EXAMPLES = Path(__file__).parent / "examples"
 NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
-
-text = st.text(max_size=20)
-maybe = st.none() | text
-instants = st.integers(0, 4 * 10**9).map(lambda seconds: datetime.fromtimestamp(seconds, tz=UTC))
-numbers = st.integers(0, 10**6)
-shares = st.floats(0, 1)
-names = st.dictionaries(text, text, max_size=3)
-span = {"start": numbers, "end": numbers, "text": text}
-strings = st.lists(text, max_size=2).map(tuple)
-precision = st.sampled_from(["instant", "day", "month", None])
-
-
-def articles() -> st.SearchStrategy[Article]:
-    sentence = st.builds(Sentence, start=numbers, end=numbers, kind=st.sampled_from(["body", "heading"]))
-    return st.builds(
-        Article,
-        article_id=text,
-        revision=numbers,
-        source=text,
-        url=maybe,
-        title=maybe,
-        authors=strings,
-        published_at=st.none() | instants,
-        published_precision=precision,
-        fetched_at=instants,
-        language=text,
-        content_hash=text,
-        text=text,
-        sentences=st.lists(sentence, max_size=2).map(tuple),
-        notes=strings,
-    )
-
-
-def news_events() -> st.SearchStrategy[NewsEvent]:
-    evidence = st.builds(Evidence, **span)
-    participant = st.builds(Participant, **span, entity_id=maybe, name=maybe, country=maybe, sectors=strings)
-    place = st.builds(Place, **span, name=maybe, geonames_id=st.none() | numbers, lat=st.none() | shares)
-    day = st.builds(DateRange, from_=text, to=text, granularity=st.sampled_from(["day", "year"]))
-    return st.builds(
-        NewsEvent,
-        event_id=text,
-        type=text,
-        mode=maybe,
-        contexts=strings,
-        status=st.sampled_from(["asserted", "negated"]),
-        confidence=shares,
-        quad_class=st.integers(1, 4),
-        plover_score=shares,
-        cameo_root=maybe,
-        goldstein=st.none() | shares,
-        sentence=evidence,
-        trigger=evidence,
-        actors=st.lists(participant, max_size=2).map(tuple),
-        place=st.none() | place,
-        date=st.none() | day,
-    )
-
-
-def enriched_articles() -> st.SearchStrategy[EnrichedArticle]:
-    return st.builds(
-        EnrichedArticle,
-        article=articles(),
-        mentions=st.lists(st.builds(Mention, **span, type=text, entity_id=maybe, confidence=shares), max_size=2).map(
-            tuple
-        ),
-        entities=st.lists(st.builds(Entity, entity_id=text, type=text, name=text), max_size=2).map(tuple),
-        times=st.lists(
-            st.builds(TimeExpression, **span, from_=text, to=text, granularity=st.just("day")), max_size=1
-        ).map(tuple),
-        events=st.lists(news_events(), max_size=2).map(tuple),
-        model=st.builds(ModelStamp, name=text, version=text, sha256=text),
-        processed_at=instants,
-    )
-
-
-def strategies() -> dict[type[Any], st.SearchStrategy[Any]]:
-    """Return a strategy for each kind of event."""
-    raw = st.builds(
-        RawArticle,
-        article_id=text,
-        source=text,
-        url=maybe,
-        position=text,
-        body=st.binary(max_size=50),
-        media_type=text,
-        authors=strings,
-        published_at=st.none() | instants,
-        published_precision=precision,
-        fetched_at=instants,
-    )
-    gone = st.builds(
-        Withdrawn, article_id=text, revision=numbers, source=text, url=maybe, reason=text, fetched_at=instants
-    )
-    refused = st.builds(
-        Rejected,
-        reason=text,
-        detail=text,
-        stage=st.sampled_from(["fetch", "normalise", "enrich", "archive"]),
-        source=maybe,
-        article_id=maybe,
-        position=text,
-        original=st.binary(max_size=50),
-        original_headers=names,
-        original_size=numbers,
-        rejected_at=instants,
-    )
-    state = st.builds(
-        ArticleState,
-        article_id=text,
-        content_hash=text,
-        revision=numbers,
-        inputs=numbers,
-        unchanged=numbers,
-        withdrawn=st.booleans(),
-        updated_at=instants,
-    )
-    source = st.builds(SourceState, source=text, cursor=names, fetched_at=instants, error=maybe)
-    made = [articles(), enriched_articles(), raw, gone, refused, state, source]
-    kinds = [Article, EnrichedArticle, RawArticle, Withdrawn, Rejected, ArticleState, SourceState]
-    return dict(zip(kinds, made, strict=True))
-
 
 STRATEGIES = strategies()
 
@@ -297,13 +157,16 @@ def test_no_bytes_make_reading_fail(body: bytes, headers: dict[str, bytes]) -> N
     assert isinstance(codec.decode(codec.Wire(b"", tuple(headers.items()), body)), Flaw)
 
 
-def test_the_same_fact_has_the_same_id_and_another_version_of_the_code_another() -> None:
-    state = ArticleState(
+def state() -> ArticleState:
+    return ArticleState(
         article_id="a", content_hash="h", revision=1, inputs=1, unchanged=0, withdrawn=False, updated_at=NOW
     )
-    first = codec.envelope(state, time=NOW, cause=None)
-    assert first.id == codec.envelope(state, time=datetime(2027, 1, 1, tzinfo=UTC), cause=None).id
-    assert first.id != codec.envelope(state, time=NOW, cause=None, version="9.9").id
+
+
+def test_the_same_fact_has_the_same_id_and_another_version_of_the_code_another() -> None:
+    first = codec.envelope(state(), time=NOW, cause=None)
+    assert first.id == codec.envelope(state(), time=datetime(2027, 1, 1, tzinfo=UTC), cause=None).id
+    assert first.id != codec.envelope(state(), time=NOW, cause=None, version="9.9").id
 
 
 def test_two_pulls_of_one_page_are_two_facts() -> None:
@@ -360,3 +223,29 @@ def test_a_withdrawal_has_an_id_of_its_own_each_time_and_at_each_step() -> None:
     assert len({fetched.id, normalised.id, enriched.id}) == 3
     assert enriched.causationid == normalised.id
     assert enriched == codec.envelope(msgspec.structs.replace(first, revision=2), time=at, cause=normalised)
+
+
+@pytest.mark.parametrize("kind", codec.EVENT_TYPES, ids=lambda kind: kind.name)
+def test_the_newest_schema_says_what_the_class_says(kind: codec.EventType) -> None:
+    written = json.loads((codec.schema_folder() / kind.name / f"v{kind.version}.json").read_text())
+    own = json.loads(msgspec.json.encode(msgspec.json.schema(kind.cls, ref_template="#/$defs/{name}")))
+    says = own["$defs"].pop(kind.cls.__name__)
+    assert {name: written[name] for name in ("type", "properties", "required")} == {
+        name: says[name] for name in ("type", "properties", "required")
+    }
+    assert written.get("$defs", {}) == own["$defs"]
+
+
+@pytest.mark.parametrize("text", [b"\\ud800", b"\xff", b"\\u12"])
+def test_a_text_that_cannot_be_written_as_unicode_is_refused(text: bytes) -> None:
+    found = codec.decode(wire()._replace(value=wire().value.replace(b"text/plain", text)))
+    assert isinstance(found, Flaw)
+    assert found.reason == "undecodable"
+
+
+def test_a_number_that_is_none_is_refused() -> None:
+    event = Event(codec.envelope(state(), time=NOW, cause=None), state())
+    sent = codec.encode(event)
+    found = codec.decode(sent._replace(value=sent.value.replace(b'"revision":1', b'"revision":NaN')))
+    assert isinstance(found, Flaw)
+    assert found.reason in {"undecodable", "wrong_schema"}

@@ -33,6 +33,8 @@ TRANSACTION_TIMEOUT_MS = 15_000
 SESSION_TIMEOUT_MS = 10_000
 # A broker that is up answers at once; whoever waits for one that is not yet asks again.
 BOOTSTRAP_MS = 5_000
+# kafka-python waits up to 30 s before it asks a broker again that was away; one that was restarted is back in five.
+RECONNECT_MS = 1_000
 # kafka-python's transaction calls wait without a limit; past this one the worker is failed instead.
 ANSWER_TIMEOUT_S = 60.0
 
@@ -89,7 +91,7 @@ def record(raw: Any) -> Record:
         offset=raw.offset,
         timestamp=datetime.fromtimestamp(raw.timestamp / 1000, tz=UTC),
         key=raw.key or b"",
-        headers=tuple(raw.headers),
+        headers=tuple([(name, value or b"") for name, value in raw.headers]),  # Kafka knows headers without a value
         value=raw.value or b"",
     )
 
@@ -98,6 +100,7 @@ def consumer(access: KafkaAccess, **more: Any) -> Any:
     """Return a consumer that sees committed records only, from the beginning on, and commits nothing by itself."""
     settings: dict[str, Any] = {
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "reconnect_backoff_max_ms": RECONNECT_MS,
         "isolation_level": "read_committed",
         "auto_offset_reset": "earliest",
         "enable_auto_commit": False,

@@ -23,6 +23,7 @@ from pipeline.adapters.kafka.connection import (
     ANSWER_TIMEOUT_S,
     BOOTSTRAP_MS,
     MAX_MESSAGE_BYTES,
+    RECONNECT_MS,
     SESSION_TIMEOUT_MS,
     TRANSACTION_TIMEOUT_MS,
     consumer,
@@ -88,6 +89,7 @@ class KafkaWriter:
             self._producer = KafkaProducer(
                 **self._bootstrap.arguments(),
                 bootstrap_timeout_ms=BOOTSTRAP_MS,
+                reconnect_backoff_max_ms=RECONNECT_MS,
                 transactional_id=self._transactional_id,
                 transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
                 linger_ms=5,
@@ -174,6 +176,9 @@ class KafkaLog:
         if not waiting:
             return
         try:
+            if self._writer is not None:
+                # What we left open when we were killed would be waited for until it times out.
+                self._writer.claim()
             self.seek(self._rebalance.assigned(waiting))
         except BaseException:
             self._listener.waiting = waiting + self._listener.waiting
@@ -207,6 +212,8 @@ class KafkaLog:
     def _committed(self, tp: Any) -> int | None:
         """Return the group's position. The broker withholds it while a transaction that moves it is open, which
         is `TRANSACTION_TIMEOUT_MS` at most."""
+        if self._writer is not None:
+            self._writer.claim()
         with foreign_errors("asking for the group's position", self._bootstrap):
             offset: int | None = self._consumer.committed(tp, timeout_ms=2 * TRANSACTION_TIMEOUT_MS)
         return None if offset is None or offset < 0 else offset
