@@ -1,7 +1,6 @@
 """Kafka with TLS and passwords, on a real broker: the right ones work, and each wrong one ends in a sentence."""
 
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +12,7 @@ import pytest
 from pipeline.adapters.kafka import KafkaAccess, KafkaBrowser, KafkaLog, KafkaWriter, create_topics
 from pipeline.errors import Misconfigured
 from pipeline.ports import Message, Partition, Record
-from tests.fixtures.secure_kafka import PASSWORD, PLAIN_USER, SecureKafka
-
-
-class _Everything:
-    """Reads each partition from where the group stands."""
-
-    def assigned(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
-        return {}
-
-    def revoked(self, partitions: Sequence[Partition]) -> None: ...
-
-    def lost(self, partitions: Sequence[Partition]) -> None: ...
+from tests.fixtures.secure_kafka import PASSWORD, PLAIN_USER, Everything, SecureKafka
 
 
 def consume_transform_produce(access: KafkaAccess, count: int = 20) -> list[bytes]:
@@ -35,7 +23,7 @@ def consume_transform_produce(access: KafkaAccess, count: int = 20) -> list[byte
     with closing(KafkaWriter(access, f"seed-{name}")) as writer:
         writer.write([Message(source, b"k", (), b"%d" % n) for n in range(count)])
     with closing(
-        KafkaLog(access, group=f"g-{name}", topics=[source], instance="one", rebalance=_Everything())
+        KafkaLog(access, group=f"g-{name}", topics=[source], instance="one", rebalance=Everything())
     ) as event_log:
         records: list[Record] = []
         deadline = time.monotonic() + 60
@@ -89,7 +77,7 @@ def test_a_wrong_password_ends_each_client_with_a_sentence_and_is_not_tried_for_
     for attempt in (
         lambda: create_topics(wrong, ["a"], compacted=[], partitions=1, replication=1),
         lambda: KafkaWriter(wrong, "t").write([Message("a", b"", (), b"")]),
-        lambda: KafkaLog(wrong, group="g", topics=["a"], instance="i", rebalance=_Everything()),
+        lambda: KafkaLog(wrong, group="g", topics=["a"], instance="i", rebalance=Everything()),
     ):
         with pytest.raises(Misconfigured, match="DEPECHE_KAFKA_PASSWORD") as told:
             attempt()

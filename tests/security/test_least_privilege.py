@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,11 +14,11 @@ from kafka import KafkaAdminClient
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
 
 from pipeline import bootstrap, flow
-from pipeline.adapters.kafka import KafkaBrowser, KafkaWriter, create_topics
+from pipeline.adapters.kafka import KafkaBrowser, KafkaLog, KafkaWriter, create_topics
 from pipeline.errors import Misconfigured
 from pipeline.ports import Message
 from pipeline.settings import secret_names
-from tests.fixtures.secure_kafka import PASSWORD, SecureKafka
+from tests.fixtures.secure_kafka import PASSWORD, Everything, SecureKafka
 from tests.fixtures.secure_s3 import SecureS3
 from tests.fixtures.seeds import SEEDS
 
@@ -196,3 +197,20 @@ def test_workers_in_compose_may_do_nothing_but_their_work() -> None:
         assert each["environment"]["DEPECHE_S3_SECRET_KEY_FILE"] == "/run/secrets/s3_secret_key"
         assert set(each["secrets"]) == set(found["secrets"])
     assert all("ports" not in each and "privileged" not in each for each in found["services"].values())
+
+
+@pytest.mark.parametrize(("group", "topic"), [("depeche.enrich", flow.FETCHED), ("depeche.normalise", flow.NORMALISED)])
+def test_a_worker_that_may_not_read_is_told_and_does_not_wait_for_ever(
+    granted: SecureKafka, group: str, topic: str
+) -> None:
+    create_topics(granted.access(), flow.FACTS, compacted=flow.STATES, partitions=3, replication=1)
+    access = granted.access("depeche-enrich")
+
+    def read() -> None:
+        with closing(KafkaLog(access, group=group, topics=[topic], instance="x", rebalance=Everything())) as member:
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                member.poll(0.5, 10)
+
+    with pytest.raises(Misconfigured, match=r"infra/kafka/acls"):
+        read()

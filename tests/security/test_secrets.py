@@ -6,16 +6,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import structlog
 
 from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.memory_store import MemoryStore
 from pipeline.adapters.supervisor import LocalServices
 from pipeline.errors import Misconfigured
-from pipeline.identity import bare
+from pipeline.events import RawArticle
+from pipeline.fetch import KINDS, Source, pull, read_catalogue
+from pipeline.fetch.feed_xml import read_feed
+from pipeline.identity import article_id, bare
 from pipeline.operate import doctor
+from pipeline.ports import Response
 from pipeline.settings import Settings, secret_names
 from tests.fixtures.secure_kafka import PLAIN_USER, SecureKafka
 from tests.fixtures.secure_s3 import SecureS3
@@ -223,3 +229,31 @@ def test_what_is_logged_holds_no_password_of_an_address(capsys: pytest.CaptureFi
 def test_the_doctor_warns_of_a_secret_that_every_user_may_read(mode: int, level: str) -> None:
     (found,) = doctor.secret_files({"DEPECHE_KAFKA_PASSWORD_FILE": mode})
     assert (found.subject, found.level) == ("DEPECHE_KAFKA_PASSWORD_FILE", level)
+
+
+def test_a_feed_whose_links_hold_passwords_gives_entries_without_them() -> None:
+    item = f"<item><guid>https://moi:{MARKER}@exemple.fr/a</guid><link>https://moi:{MARKER}@exemple.fr/a</link></item>"
+    feed = f"<rss version='2.0'><channel>{item}</channel></rss>".encode()
+    page = read_feed(Response(200, "https://exemple.fr/", {}, feed))
+    assert [entry.link for entry in page.entries] == ["https://exemple.fr/a"]
+    assert MARKER not in str(page.entries)
+
+
+def test_an_archived_line_with_a_password_in_its_address_gives_an_article_without_it() -> None:
+    files = MemoryStore()
+    files.create("a.jsonl", f'{{"url": "https://moi:{MARKER}@exemple.fr/a", "text": "Un texte."}}'.encode())
+    source = Source(name="a", kind="jsonl", path="a.jsonl")
+    now = datetime(2026, 2, 3, tzinfo=UTC)
+    (haul,) = pull(source, None, fetcher=files, files=files, now=now)  # type: ignore[arg-type]
+    (item,) = haul.items
+    assert isinstance(item, RawArticle)
+    assert item.url == "https://exemple.fr/a"
+    assert item.article_id == article_id(url="https://exemple.fr/a")
+    assert MARKER not in str(item)
+
+
+def test_a_source_with_a_password_in_its_address_is_refused_and_not_quoted() -> None:
+    text = f"sources: [{{name: a, kind: feed, url: 'https://moi:{MARKER}@exemple.fr/'}}]"
+    with pytest.raises(Misconfigured, match="must not hold a name or a password") as told:
+        read_catalogue(text, where="sources.yaml", variables={}, kinds=KINDS)
+    assert MARKER not in str(told.value)

@@ -17,6 +17,7 @@ from kafka.errors import (
     KafkaTimeoutError,
     ProducerFencedError,
     SaslAuthenticationFailedError,
+    TopicAuthorizationFailedError,
     UnsupportedSaslMechanismError,
 )
 
@@ -108,3 +109,9 @@ def consumer(access: KafkaAccess, **more: Any) -> Any:
         "fetch_max_bytes": 4 * MAX_MESSAGE_BYTES,
     }
     return KafkaConsumer(**access.arguments() | settings | more)
+
+
+def require_sight(reader: Any) -> None:
+    """Raise kafka-python's error for topics that the broker hides from us; it would wait for them for ever."""
+    if hidden := reader._cluster.unauthorized_topics:
+        raise TopicAuthorizationFailedError(", ".join(sorted(hidden)))

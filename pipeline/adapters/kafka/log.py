@@ -29,6 +29,7 @@ from pipeline.adapters.kafka.connection import (
     consumer,
     foreign_errors,
     record,
+    require_sight,
     within,
 )
 from pipeline.ports import Message, Partition, Rebalance, Record
@@ -167,6 +168,7 @@ class KafkaLog:
         """See `EventLog.poll`."""
         with foreign_errors("reading", self._bootstrap):
             batches = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
+            require_sight(self._consumer)
             self._welcome()
         return [record(raw) for batch in batches.values() for raw in batch]
 
