@@ -38,6 +38,7 @@ BOOTSTRAP_MS = 5_000
 RECONNECT_MS = 1_000
 # kafka-python's transaction calls wait without a limit; past this one the worker is failed instead.
 ANSWER_TIMEOUT_S = 60.0
+_TAKEN_OVER = (ProducerFencedError, InvalidProducerEpochError, FencedInstanceIdError)
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def foreign_errors(doing: str, where: KafkaAccess) -> Iterator[None]:
     """Turn kafka-python's errors into `Fenced`, `Misconfigured` and `RetryLater`, saying what was being done."""
     try:
         yield
-    except (ProducerFencedError, InvalidProducerEpochError, FencedInstanceIdError) as error:
+    except _TAKEN_OVER as error:
         raise Fenced(f"{doing}: another instance of this worker took over ({error})") from error
     except SaslAuthenticationFailedError as error:
         raise Misconfigured(f"{doing}: Kafka at {where}: {WRONG_PASSWORD}") from error
@@ -57,6 +58,9 @@ def foreign_errors(doing: str, where: KafkaAccess) -> Iterator[None]:
             " grant what infra/kafka/acls.txt lists for this step"
         ) from error
     except (KafkaError, OSError) as error:
+        # Of a producer that failed for good, kafka-python tells the reason in the text alone.
+        if any(kind.__name__ in str(error) for kind in _TAKEN_OVER):
+            raise Fenced(f"{doing}: another instance of this worker took over ({error})") from error
         unanswered = isinstance(error, (KafkaTimeoutError, KafkaConnectionError))
         if unanswered and (told := misunderstanding(where)):
             raise Misconfigured(f"{doing}: Kafka at {where}: {told}") from error
