@@ -42,9 +42,8 @@ def verdict(say: Callable[[str], None], *, store_only: bool = False, **wanted: A
         tables = None
         if s.warehouse_path.exists():
             tables = stack.enter_context(warehouse(s, read_only=True))
-        if not span.everything:
-            return verify(store(s), looking, tables, wanted=span, progress=say)
-        return with_versions(partial(verify, progress=say), store(s), looking, tables)
+        check = partial(verify, wanted=span, progress=say)
+        return with_versions(check, store(s), looking, tables, every=span.everything)
 
 
 def query(sql: str) -> tuple[list[str], list[tuple[object, ...]]]:

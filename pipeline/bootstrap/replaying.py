@@ -128,11 +128,9 @@ def version_table() -> list[dict[str, Any]]:
 
 
 def compare_versions(version: str, against: str | None = None) -> Comparison:
-    """Return what changes for readers who go from what they use, or from `against`, to `version`."""
+    """Return what changes for readers who go from `against`, or what they use, to `version`."""
     archive = store(settings())
-    before = against or versions.current(archive).version
-    for name in {before, version} - {versions.LIVE}:
-        versions.card(archive, name)
+    before = projection.compared_with(archive, version, against)
     return compare((before, versions.view(archive, before)), (version, versions.view(archive, version)))
 
 

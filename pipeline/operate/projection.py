@@ -109,6 +109,20 @@ def roll_back(store: ObjectStore, *, now: datetime) -> versions.Pointer:
     return versions.switch(store, seen.previous, seen=seen, now=now)
 
 
+def compared_with(store: ObjectStore, version: str, against: str | None) -> str:
+    """Return what a version is compared with: `against`, or what readers use, or used before it.
+
+    Raises `DepecheError` where one of the two is no version or both are one.
+    """
+    pointer = versions.current(store)
+    other = against or (pointer.previous if pointer.version == version else pointer.version)
+    if other == version:
+        raise DepecheError(f"there is nothing to compare {version} with; name another version with --against")
+    for name in {version, other} - {versions.LIVE}:
+        versions.card(store, name)
+    return other
+
+
 def behind(browser: LogBrowser, ends: Ends) -> int:
     """Return how many records of the log a version has not read, counting a little further than a switch allows."""
     return progress.remaining(browser, ends, progress.ends(browser, FETCHED), most=_MOST_BEHIND + 1)

@@ -7,7 +7,6 @@ tables are compared with the version they hold, and with no other.
 
 from collections.abc import Callable, Iterator
 
-import msgspec
 import pyarrow.parquet as pq
 from pyarrow import BufferReader
 
@@ -21,23 +20,30 @@ from pipeline.ports import LogBrowser, ObjectStore, Partition, Warehouse
 
 Check = Callable[[ObjectStore, LogBrowser | None, Warehouse | None], Verdict]
 _MOST_FAULTS = 100
+# What `verify` says of what it was not given; here it is looked at for each version by itself.
+_NO_LOG, _NO_TABLES = "the log was not read", "tables: there are none"
 
 
-def with_versions(check: Check, store: ObjectStore, browser: LogBrowser, tables: Warehouse | None) -> Verdict:
+def with_versions(
+    check: Check, store: ObjectStore, browser: LogBrowser, tables: Warehouse | None, *, every: bool = True
+) -> Verdict:
     """Return what `check` says of the live line and of each version; the tables are compared with whose they are."""
     held = (versions.held(tables.loaded()) if tables else None) or versions.LIVE
-    verdict = check(store, browser, tables if held == versions.LIVE else None)
-    for name in versions.cards(store):
+    live = check(store, browser, tables if held == versions.LIVE else None)
+    counts, faults = dict(live.counts), list(live.faults)
+    unchecked = [each for each in live.unchecked if held == versions.LIVE or not each.startswith(_NO_TABLES)]
+    if held != versions.LIVE and not every:
+        unchecked.append(f"tables: they hold version {held}, which is checked whole or not at all")
+    for name in versions.cards(store) if every else ():
         view = versions.view(store, name)
         of_it = versions.TablesWithin(tables, versions.root_of(name)) if tables and held == name else None
         found = check(view, None, of_it)
-        faults = [*found.faults, *_outcomes(view, store, browser)]
-        verdict = msgspec.structs.replace(
-            verdict,
-            counts=verdict.counts | {f"version {name}, {what}": n for what, n in found.counts.items() if n},
-            faults=(*verdict.faults, *(Fault(f.invariant, f"version {name}, {f.where}", f.detail) for f in faults)),
-        )
-    return verdict
+        counts |= {f"version {name}, {what}": count for what, count in found.counts.items() if count}
+        for fault in (*found.faults, *_outcomes(view, store, browser)):
+            faults.append(Fault(fault.invariant, f"version {name}, {fault.where}", fault.detail))
+        said = (each for each in found.unchecked if not each.startswith((_NO_LOG, _NO_TABLES)))
+        unchecked += [f"version {name}, {each}" for each in said]
+    return Verdict(counts, tuple(faults), tuple(unchecked))
 
 
 def _outcomes(view: ObjectStore, store: ObjectStore, browser: LogBrowser) -> list[Fault]:

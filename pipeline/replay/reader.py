@@ -48,8 +48,8 @@ class Reader:
         if isinstance(article, Unchanged):
             return _told(record, event, "unchanged", article.state), None
         wire = _wire(article.data, event, now)
-        if flaw := _too_large(wire):
-            return _rejected(record, event, "normalise", flaw), None
+        if isinstance(wire, Flaw):
+            return _rejected(record, event, "normalise", wire), None
         normalised = codec.envelope(article.data, time=now, cause=event.envelope)
         now = self._clock.now()
         enriched = self._one(self._steps.enrich, Event(normalised, article.data), {}, now)
@@ -58,8 +58,8 @@ class Reader:
         if isinstance(enriched, Unchanged):
             raise DepecheError("enrich said that an article is unchanged; only normalise remembers articles")
         wire = _wire(enriched.data, Event(normalised, article.data), now)
-        if flaw := _too_large(wire):
-            return _rejected(record, event, "enrich", flaw, article.state), None
+        if isinstance(wire, Flaw):
+            return _rejected(record, event, "enrich", wire, article.state), None
         made = Record(ENRICHED, record.partition, record.offset, record.timestamp, *wire)
         return _told(record, event, "emitted", article.state), made
 
@@ -69,14 +69,15 @@ class Reader:
         return outcome
 
 
-def _wire(data: Payload, cause: Event, now: datetime) -> codec.Wire:
-    return codec.encode(Event(codec.envelope(data, time=now, cause=cause.envelope), data))
-
-
-def _too_large(wire: codec.Wire) -> Flaw | None:
-    if len(wire.value) <= LARGEST_VALUE:
-        return None
-    return Flaw("oversize", f"the result has {len(wire.value)} bytes; {LARGEST_VALUE} fit")
+def _wire(data: Payload, cause: Event, now: datetime) -> codec.Wire | Flaw:
+    """Return the event as it would be written to the log, or why the log would not take it."""
+    try:
+        wire = codec.encode(Event(codec.envelope(data, time=now, cause=cause.envelope), data))
+    except ValueError as error:
+        return Flaw("bug", f"its own schema forbids what came out: {error}")
+    if len(wire.value) > LARGEST_VALUE:
+        return Flaw("oversize", f"the result has {len(wire.value)} bytes; {LARGEST_VALUE} fit")
+    return wire
 
 
 def _told(record: Record, event: Event, outcome: str, state: ArticleState | None) -> InputOutcome:

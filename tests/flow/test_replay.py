@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 import pytest
+from msgspec import structs
 
 from pipeline import flow, versions
 from pipeline.adapters.memory import MemoryBrowser
@@ -274,6 +275,22 @@ def test_a_bug_turns_one_record_down_and_the_others_go_on(line: Line) -> None:
         return right.enrich(batch, states, now)
 
     line.replay(steps=Steps(right.normalise, buggy)).run()
+    (row,) = [row for row in line.rows("outcomes") if row["reason"] == "bug"]
+    assert (row["stage"], row["article_id"]) == ("enrich", line.raw(7).article_id)
+    assert line.outcomes() == line.inputs()
+
+
+def test_what_its_own_schema_forbids_is_turned_down_and_the_others_go_on(line: Line) -> None:
+    right = line.steps_by(line.other)
+
+    def wrong(batch, states, now):  # type: ignore[no-untyped-def]
+        (outcome,) = right.enrich(batch, states, now)
+        if batch[0].envelope.subject == line.raw(7).article_id:
+            events = tuple(structs.replace(event, status="perhaps") for event in outcome.data.events)
+            return [outcome._replace(data=structs.replace(outcome.data, events=events))]
+        return [outcome]
+
+    line.replay(steps=Steps(right.normalise, wrong)).run()
     (row,) = [row for row in line.rows("outcomes") if row["reason"] == "bug"]
     assert (row["stage"], row["article_id"]) == ("enrich", line.raw(7).article_id)
     assert line.outcomes() == line.inputs()

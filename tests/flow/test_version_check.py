@@ -1,7 +1,5 @@
 """Verify knows of versions: each is checked by itself, and the tables with the one they hold."""
 
-from functools import partial
-
 import pytest
 
 from pipeline import flow, versions
@@ -24,7 +22,7 @@ def line() -> Line:
 
 
 def verdict(line: Line) -> Verdict:
-    return with_versions(partial(verify), line.store, line.browser, line.warehouse)
+    return with_versions(verify, line.store, line.browser, line.warehouse)
 
 
 def test_a_line_with_versions_is_sound_before_and_after_a_switch(line: Line) -> None:
@@ -34,6 +32,9 @@ def test_a_line_with_versions_is_sound_before_and_after_a_switch(line: Line) -> 
     found = verdict(line)
     assert found.sound, found.faults
     assert found.counts["version v2, tables: articles"] == 16
+    assert found.unchecked == ()
+    ranged = with_versions(verify, line.store, line.browser, line.warehouse, every=False)
+    assert ranged.unchecked == ("tables: they hold version v2, which is checked whole or not at all",)
     line.live()
     assert verdict(line).sound
 

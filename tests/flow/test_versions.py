@@ -340,6 +340,17 @@ def test_a_comparison_counts_what_drifted_and_which_articles_differ(line: Line) 
     assert found.articles.other_reading == 12
 
 
+def test_a_version_is_compared_with_what_readers_use_or_used_before_it(line: Line) -> None:
+    assert projection.compared_with(line.store, "v2", None) == versions.LIVE
+    line.switch("v2")
+    assert projection.compared_with(line.store, "v2", None) == versions.LIVE
+    assert projection.compared_with(line.store, versions.LIVE, None) == "v2"
+    with pytest.raises(DepecheError, match="nothing to compare"):
+        projection.compared_with(line.store, "v2", "v2")
+    with pytest.raises(DepecheError, match="there is no version 'v9'"):
+        projection.compared_with(line.store, "v2", "v9")
+
+
 def test_a_comparison_counts_only_the_newest_revision(line: Line) -> None:
     revised = line.raw(1).article_id
     newest = [row for row in line.rows("events") if row["article_id"] != revised or row["revision"] == 2]

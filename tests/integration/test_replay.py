@@ -231,3 +231,30 @@ def gone(name: str) -> None:
     assert answer(f"SELECT withdrawn, text FROM articles WHERE article_id = '{name}'") == [(True, None)]
     for table in ("mentions", "entities", "times", "events", "quotes"):
         assert answer(f"SELECT count(*) FROM {table} WHERE article_id = '{name}'") == [(0,)]
+
+
+def test_a_replay_that_follows_reads_what_comes_in_until_it_is_asked_to_stop(home: Path) -> None:
+    command = [sys.executable, "-m", "pipeline.cli", "replay", "start", "--version", "followed", "--follow"]
+    replay = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        until_read("followed", replay)
+        again = ("2017-01-01T00:00:00+00:00", "2018-01-01T00:00:00+00:00")
+        assert bootstrap.fetch_sources(["archives-jsonl"], again)[0]["items"] > 0
+        until_read("followed", replay)
+    finally:
+        replay.terminate()
+    said, _ = replay.communicate(timeout=30)
+    assert replay.returncode == 0
+    assert "followed" in said.decode()
+
+
+def until_read(version: str, replay: "subprocess.Popen[bytes]") -> None:
+    """Return when the version has an outcome of every fetched record."""
+    deadline = time.monotonic() + 120
+    while True:
+        inputs, done = inputs_and_outcomes(version)
+        if inputs == done:
+            return
+        assert replay.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.5)

@@ -64,6 +64,9 @@ def foreign_errors(doing: str, where: KafkaAccess) -> Iterator[None]:
         unanswered = isinstance(error, (KafkaTimeoutError, KafkaConnectionError))
         if unanswered and (told := misunderstanding(where)):
             raise Misconfigured(f"{doing}: Kafka at {where}: {told}") from error
+        # Once it knows that it is fenced, kafka-python says so only in the text of whatever it is asked for next.
+        if "ProducerFenced" in str(error):
+            raise Fenced(f"{doing}: another instance of this worker took over ({error})") from error
         raise RetryLater(f"{doing}: Kafka at {where} did not do it ({error!r}); is the broker up?") from error
 
 

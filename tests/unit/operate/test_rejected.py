@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from pipeline import codec, flow
+from pipeline.adapters.files import DirectoryStore
 from pipeline.adapters.memory import MemoryLog, MemoryWriter
 from pipeline.errors import DepecheError, Fenced, Flaw, RetryLater
 from pipeline.events import Rejected
+from pipeline.fetch import Source, pull
 from pipeline.history import History
 from pipeline.operate import rejected
 from pipeline.operate.rejected import Wanted
 from pipeline.ports import Message, Partition
+from pipeline.pull import pull_source
 from pipeline.worker import run
+from tests.fixtures.seeds import BAD
 from tests.flow.world import World, drain, positions
 
 ENGLISH = "The minister said on Tuesday that talks would resume next week in the capital of the country."
@@ -261,3 +266,19 @@ def test_a_quarantine_that_comes_back_is_waited_for(refusing: World) -> None:
     assert Refusing.refused == 3
     assert len(refusing.records(flow.NORMALISED)) == 2
     assert len(list(rejected.entries(refusing.browser))) == 1
+
+
+def test_a_pull_whose_rejections_cannot_be_kept_writes_nothing_and_stays_where_it_was(world: World) -> None:
+    class Refusing(MemoryWriter):
+        def write(self, messages: Sequence[Message]) -> None:
+            if any(message.topic in flow.REJECTED for message in messages):
+                raise RetryLater("the quarantine does not answer")
+            super().write(messages)
+
+    source = Source(name="bad", kind="jsonl", path="*.jsonl")
+    reading = partial(pull, fetcher=None, files=DirectoryStore(BAD), now=world.clock.now())  # type: ignore[arg-type]
+    before = len(world.records(flow.FETCHED))
+    with pytest.raises(RetryLater, match="quarantine"):
+        pull_source(source, None, pull=reading, writer=Refusing(world.broker, "fetch.bad"), clock=world.clock)
+    assert len(world.records(flow.FETCHED)) == before
+    assert world.records(flow.SOURCE_STATE) == []
