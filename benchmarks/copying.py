@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from pipeline import flow
+from pipeline.adapters.kafka.access import KafkaAccess
 from pipeline.adapters.kafka.connection import consumer
 from pipeline.settings import Settings
 
@@ -30,7 +31,7 @@ def main() -> None:
         aws_secret_access_key=s.s3_secret_key.get_secret_value(),
         config=Config(s3={"addressing_style": "path"}),
     )
-    reader = consumer(s.kafka_bootstrap, group_id=f"copy-{uuid4().hex}")
+    reader = consumer(KafkaAccess.of(s.kafka_bootstrap), group_id=f"copy-{uuid4().hex}")
     reader.subscribe([flow.ENRICHED])
     lines: list[bytes] = []
     size, heard = 0, time.monotonic()

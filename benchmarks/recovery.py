@@ -15,6 +15,7 @@ from kafka import TopicPartition
 from benchmarks.stage import Stage, kill, wait
 from pipeline import flow
 from pipeline.adapters.kafka import KafkaBrowser
+from pipeline.adapters.kafka.access import KafkaAccess
 from pipeline.adapters.kafka.connection import consumer, foreign_errors
 from pipeline.archive import chain_end
 from pipeline.errors import RetryLater
@@ -44,7 +45,8 @@ class _Line:
         self._source = stage.start(stage.settings, "-m", "benchmarks.inputs", "trickle", bootstrap, _EVERY_S, _AT_ONCE)
         self._workers = {step: stage.worker(stage.settings, step, SEGMENT_SECONDS="1") for step in _ENDS}
         self._browser = KafkaBrowser(bootstrap)
-        self._reader = consumer(bootstrap, group_id=None)
+        self._access = KafkaAccess.of(bootstrap)
+        self._reader = consumer(self._access, group_id=None)
         self._store = store_at(int(stage.settings.s3_endpoint.rpartition(":")[2]), stage.settings.s3_bucket)
 
     def kill(self, step: str) -> None:
@@ -80,7 +82,7 @@ class _Line:
     def readable(self, step: str) -> int:
         """Return how far a reader of committed records can read it."""
         partitions = [TopicPartition(*p) for p in self._browser.bounds(_ENDS[step])]
-        with foreign_errors("reading ends", "the benchmark's broker"):
+        with foreign_errors("reading ends", self._access):
             return sum(self._reader.end_offsets(partitions, timeout_ms=2_000).values())
 
     def close(self) -> None:

@@ -73,9 +73,9 @@ class Settings(BaseSettings):
     s3_ca_file: Path | None = Field(None, description="PEM of who signed the S3 server; boto3's own when not set")
 
     batch_records: int = Field(500, ge=1, description="records of one transaction at most")
-    segment_bytes: int = Field(64 * 2**20, ge=1, description="a segment is closed when it holds this much")
+    segment_bytes: int = Field(32 * 2**20, ge=1, description="a segment is closed when it holds this much")
     segment_seconds: float = Field(60.0, gt=0, description="a segment is closed when its first record is this old")
-    buffer_bytes: int = Field(96 * 2**20, ge=1, description="the archive holds this much at most, over all partitions")
+    buffer_bytes: int = Field(64 * 2**20, ge=1, description="the archive holds this much at most, over all partitions")
     max_body_bytes: int = Field(10 * 2**20, ge=1, description="a body larger than this is turned down")
 
     user_agent: str = Field("depeche/0.1 (+https://github.com/depeche-news/depeche)", description="who fetches")

@@ -1,8 +1,9 @@
 """Any S3 behind the port `ObjectStore`. The only file that imports boto3.
 
 `create` rests on conditional writes (`If-None-Match: *`), for a large object on that of its completion;
-`depeche doctor` probes that a store honours them. On a store that honours only the plain one, manifests, which are
-small, still collide as they must, and data files have names nobody else uses.
+`depeche doctor` probes that a store honours them. Not every store makes the second one a single step: SeaweedFS 4.48
+was seen to tell two writers of one large object, at the same instant, that they won. So only what has a name nobody
+else uses may be large: data files. Manifests, which must collide, have a few kilobytes and go in one piece.
 
 What is left of a large upload whose writer died is no object: the rule in `infra/s3/lifecycle.json` clears it away.
 """

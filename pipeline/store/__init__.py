@@ -70,6 +70,7 @@ def segment(records: Sequence[Record], *, start: int, end: int, now: datetime, u
         code_version=__version__,
         tables=described,
     )
+    pa.default_memory_pool().release_unused()  # or the peak of one segment stays resident for ever
     return Segment(tuple(files), manifest_key(topic, partition, start), write_manifest(manifest))
 
 

@@ -113,7 +113,8 @@ def consumer(access: KafkaAccess, **more: Any) -> Any:
         "auto_offset_reset": "earliest",
         "enable_auto_commit": False,
         "max_partition_fetch_bytes": MAX_MESSAGE_BYTES,
-        "fetch_max_bytes": 4 * MAX_MESSAGE_BYTES,
+        # What has been fetched waits in memory; a batch that is larger comes all the same.
+        "fetch_max_bytes": MAX_MESSAGE_BYTES,
     }
     return KafkaConsumer(**access.arguments() | settings | more)
 
