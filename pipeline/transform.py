@@ -15,6 +15,7 @@ remembers is read back from its compacted topic before the first record is handl
 import traceback
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -40,30 +41,52 @@ class Handle(Protocol):
     def __call__(self, batch: Sequence[Event], states: _States) -> Sequence[Outcome]: ...
 
 
+class Handled(NamedTuple):
+    """What a step made of one event, and how that is written."""
+
+    outcome: Outcome
+    messages: tuple[Message, ...] = ()
+
+
 class _Done(NamedTuple):
     record: Record
     cause: Envelope | None
-    outcome: Outcome
+    handled: Handled
 
 
-def handled(handle: Handle, batch: Sequence[Event], states: ChainMap[str, ArticleState]) -> list[Outcome]:
-    """Return the step's outcomes, noting in `states` what it is to remember; a record that makes it fail is
-    isolated by halving the batch."""
+Written = Callable[[Event, Outcome], tuple[Message, ...] | Flaw]
+
+
+def handled(
+    handle: Handle,
+    batch: Sequence[Event],
+    states: ChainMap[str, ArticleState],
+    written: Written = lambda *_: (),
+) -> list[Handled]:
+    """Return the step's outcomes, noting in `states` what it is to remember.
+
+    A record that makes the step fail, or whose outcome cannot be written, is isolated by halving the batch: those
+    behind it are handled again without what it would have left behind.
+    """
     if not batch:
         return []
     try:
         outcomes = list(handle(batch, states))
+        messages = [written(event, outcome) for event, outcome in zip(batch, outcomes, strict=True)]
+        flaw = next((each for each in messages if isinstance(each, Flaw)), None)
     except DepecheError:
         raise
     except Exception as bug:  # noqa: BLE001 - whatever a bug raises, the other records go on
+        flaw = Flaw("bug", f"{type(bug).__name__}: {bug}", traceback.format_exc())
+    if flaw is not None:
         if len(batch) == 1:
-            return [Flaw("bug", f"{type(bug).__name__}: {bug}", traceback.format_exc())]
+            return [Handled(flaw)]
         half = len(batch) // 2
-        return handled(handle, batch[:half], states) + handled(handle, batch[half:], states)
+        return handled(handle, batch[:half], states, written) + handled(handle, batch[half:], states, written)
     for outcome in outcomes:
         if not isinstance(outcome, Flaw) and outcome.state is not None:
             states[outcome.state.article_id] = outcome.state
-    return outcomes
+    return [Handled(o, m) for o, m in zip(outcomes, messages, strict=True) if not isinstance(m, Flaw)]
 
 
 class Transform:
@@ -153,30 +176,33 @@ class Transform:
             mine = [r for r in records if r.partition == number]
             events = [codec.decode(record) for record in mine]
             good = [event for event in events if not isinstance(event, Flaw)]
-            fresh: dict[str, ArticleState] = {}
-            outcomes = iter(handled(self._handle, good, ChainMap(fresh, self._states.get(number, {}))))
+            states: ChainMap[str, ArticleState] = ChainMap({}, self._states.get(number, {}))
+            outcomes = iter(handled(self._handle, good, states, partial(self._written, number)))
             for record, event in zip(mine, events, strict=True):
                 if isinstance(event, Flaw):
-                    decided[number, record.offset] = _Done(record, None, event)
+                    decided[number, record.offset] = _Done(record, None, Handled(event))
                 else:
                     decided[number, record.offset] = _Done(record, event.envelope, next(outcomes))
         return [decided[r.partition, r.offset] for r in records]
 
-    def _messages(self, done: _Done) -> list[Message]:
-        record, cause, outcome = done
+    def _written(self, partition: int, event: Event, outcome: Outcome) -> tuple[Message, ...] | Flaw:
+        """Return the messages of an outcome that is no rejection, or why the log would not take them."""
         if isinstance(outcome, Flaw):
-            return [self._rejection(done, outcome)]
+            return ()
         out = []
         if isinstance(outcome, Emitted):
-            message = self._message(self._step.writes, outcome.data, cause)
+            message = self._message(self._step.writes, outcome.data, event.envelope)
             if len(message.value) > LARGEST_VALUE:
-                flaw = Flaw("oversize", f"the result has {len(message.value)} bytes; {LARGEST_VALUE} fit")
-                return [self._rejection(done, flaw)]
+                return Flaw("oversize", f"the result has {len(message.value)} bytes; {LARGEST_VALUE} fit")
             out.append(message)
         if outcome.state is not None and self._step.remembers is not None:
-            state = self._message(self._step.remembers, outcome.state, cause)
-            out.append(state._replace(partition=record.partition))
-        return out
+            state = self._message(self._step.remembers, outcome.state, event.envelope)
+            out.append(state._replace(partition=partition))
+        return tuple(out)
+
+    def _messages(self, done: _Done) -> tuple[Message, ...]:
+        outcome, messages = done.handled
+        return (self._rejection(done, outcome),) if isinstance(outcome, Flaw) else messages
 
     def _rejection(self, done: _Done, flaw: Flaw) -> Message:
         record, cause, _ = done
@@ -203,7 +229,7 @@ class Transform:
     # Step 4
 
     def _count(self, done: _Done) -> None:
-        outcome = done.outcome
+        outcome = done.handled.outcome
         if isinstance(outcome, Flaw):
             self.counts["rejected"] += 1
             log.warning("rejected", reason=outcome.reason, detail=outcome.detail, offset=done.record.offset)

@@ -65,8 +65,8 @@ class Reader:
 
     def _one(self, handle: Handle, event: Event, states: dict[str, ArticleState], now: datetime) -> Outcome:
         fresh: dict[str, ArticleState] = {}
-        (outcome,) = handled(lambda batch, known: handle(batch, known, now), [event], ChainMap(fresh, states))
-        return outcome
+        (one,) = handled(lambda batch, known: handle(batch, known, now), [event], ChainMap(fresh, states))
+        return one.outcome
 
 
 def _wire(data: Payload, cause: Event, now: datetime) -> codec.Wire | Flaw:

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import pytest
 
 from pipeline import flow
 from pipeline.adapters.memory import MemoryClock, MemoryLog
 from pipeline.errors import Fenced, RetryLater
-from pipeline.events import Article, Rejected, Withdrawn
+from pipeline.events import Article, ArticleState, Event, Rejected, Withdrawn
+from pipeline.outcome import Emitted, Outcome
 from pipeline.ports import Message, Partition
+from pipeline.transform import LARGEST_VALUE, Handle
 from pipeline.worker import run
 from tests.flow.world import World, causes, drain
 
@@ -236,3 +239,63 @@ def test_a_broker_that_stays_away_ends_the_worker_loudly() -> None:
     with pytest.raises(RetryLater):
         run(worker.log, worker, clock=clock, limit=10, stop=lambda: False)
     assert 20 < clock.monotonic() < 180
+
+
+def too_large(world: World, number: int) -> Handle:
+    """Return normalise as it would be if it blew the text of one article up beyond what the log takes."""
+    normal = world.handle("normalise")
+
+    def handle(batch: Sequence[Event], states: Mapping[str, ArticleState]) -> Sequence[Outcome]:
+        blown = []
+        for outcome in normal(batch, states):
+            data = outcome.data if isinstance(outcome, Emitted) else None
+            if isinstance(data, Article) and data.article_id == world.raw(number).article_id and data.revision == 1:
+                text = data.text * (LARGEST_VALUE // 50)
+                blown.append(outcome._replace(data=msgspec.structs.replace(data, text=text)))
+            else:
+                blown.append(outcome)
+        return blown
+
+    return handle
+
+
+def against_its_schema(world: World, number: int) -> Handle:
+    """Return normalise as it would be if it gave one article a revision its schema does not allow."""
+    normal = world.handle("normalise")
+
+    def handle(batch: Sequence[Event], states: Mapping[str, ArticleState]) -> Sequence[Outcome]:
+        return [
+            outcome._replace(data=msgspec.structs.replace(outcome.data, revision=-1))
+            if isinstance(outcome, Emitted)
+            and isinstance(outcome.data, Article)
+            and outcome.data.article_id == world.raw(number).article_id
+            else outcome
+            for outcome in normal(batch, states)
+        ]
+
+    return handle
+
+
+def test_an_outcome_the_log_does_not_take_is_turned_down_and_leaves_nothing_to_remember() -> None:
+    world = World()
+    world.publish([world.raw(1), world.raw(2), world.raw(1), world.raw(3)])
+    worker = world.transform("normalise", handle=too_large(world, 1))
+    drain(worker)
+    reasons = [event.data.reason for event in world.events(flow.rejected(flow.FETCHED))]
+    assert reasons == ["oversize", "oversize"]  # the second is not taken for a repetition of what was never written
+    assert worker.counts == {"emitted": 2, "unchanged": 0, "rejected": 2}
+    assert {event.data.article_id for event in world.events(flow.ARTICLE_STATE)} == {
+        world.raw(2).article_id,
+        world.raw(3).article_id,
+    }
+
+
+def test_an_outcome_its_own_schema_forbids_is_a_bug_on_one_record_and_no_end_of_the_worker() -> None:
+    world = World()
+    world.publish([world.raw(n) for n in range(5)])
+    worker = world.transform("normalise", handle=against_its_schema(world, 3))
+    drain(worker)
+    (turned_down,) = [event.data for event in world.events(flow.rejected(flow.FETCHED))]
+    assert (turned_down.reason, turned_down.article_id) == ("bug", world.raw(3).article_id)
+    assert "Traceback" in turned_down.traceback
+    assert worker.counts == {"emitted": 4, "unchanged": 0, "rejected": 1}
