@@ -63,7 +63,9 @@ class EventLog(Protocol):
     """
 
     def poll(self, timeout: float, limit: int) -> list[Record]:
-        """Return up to `limit` next records, in offset order per partition; empty after `timeout` seconds."""
+        """Return up to `limit` next records, in offset order per partition; empty after `timeout` seconds.
+
+        Their values hold no more bytes than the log was opened with as its most, but for a single larger record."""
 
     def commit(self, messages: Sequence[Message], positions: Mapping[Partition, int]) -> None:
         """Write `messages` and move the group to `positions` (the next offset to read), all or nothing.
