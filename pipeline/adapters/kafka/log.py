@@ -34,7 +34,6 @@ from pipeline.adapters.kafka.connection import (
 )
 from pipeline.ports import Message, Partition, Rebalance, Record
 
-
 BATCH_BYTES = 16 * 2**20
 _PARTITION_FETCH_BYTES = 4 * 2**20
 
