@@ -144,7 +144,10 @@ class StoreProbe(Protocol):
 
 
 class TopicFacts(NamedTuple):
-    """How a topic is kept. `replicas`: of its least replicated partition; `lagging`: partitions with too few in sync."""
+    """How a topic is kept.
+
+    `replicas`: of its least replicated partition; `lagging`: partitions whose replicas are not all in sync.
+    """
 
     partitions: int
     replicas: int

@@ -28,14 +28,14 @@ def require_conditional_writes(store: ObjectStore, probe: StoreProbe) -> None:
 
 def store_findings(store: ObjectStore, probe: StoreProbe, *, now: Callable[[], datetime]) -> list[Finding]:
     """Return one finding for each thing the archive asks of its store."""
-    looks = {
+    looks: dict[str, Callable[[], tuple[Level, str]]] = {
         "S3 If-None-Match": lambda: _if_none_match(store, probe),
         "S3 If-None-Match, in parts": lambda: _in_parts(store, probe),
         "S3 If-Match": lambda: _if_match(store, probe),
         "S3 checksums": lambda: _checksums(store, probe),
         "S3 read-after-write": lambda: _read_after_write(store, probe),
         "S3 clock": lambda: clock_found("S3", (probe.now() - now()).total_seconds()),
-        "S3 clean-up": lambda: _clean_up(store, probe),
+        "S3 clean-up": lambda: _clean_up(store),
     }
     out = []
     for subject, look in looks.items():
@@ -142,7 +142,7 @@ def _read_after_write(store: ObjectStore, probe: StoreProbe) -> tuple[Level, str
     )
 
 
-def _clean_up(store: ObjectStore, probe: StoreProbe) -> tuple[Level, str]:
+def _clean_up(store: ObjectStore) -> tuple[Level, str]:
     left = sum(1 for _ in store.list("doctor/"))
     if not left:
         return "ok", "nothing is left of these probes"
