@@ -31,11 +31,11 @@ class KafkaProbe:
         def ask(admin: Any) -> tuple[int, int]:
             count = len(admin.describe_cluster()["brokers"])
             try:
-                final = admin.describe_features()["finalized_features"]
+                features = admin.describe_features()
             except KafkaError:
                 return count, 0
-            levels = final.get("transaction.version")
-            return count, 2 if levels is not None and max(levels) >= 2 else 1
+            levels = features.get("transaction.version", {}).get("finalized", (0,))
+            return count, 2 if max(levels) >= 2 else 1
 
         return self._asked("asking for the brokers", ask)
 
