@@ -1,5 +1,6 @@
 """SIGTERM ends a worker within ten seconds whatever is down, with a truthful exit code, and nothing is lost by it."""
 
+import json
 import os
 import signal
 import socket
@@ -119,8 +120,8 @@ def status(port: int, path: str) -> int:
 
 def test_a_worker_is_ready_while_its_broker_is_there_and_ends_in_time_when_it_is_not(tmp_path: Path) -> None:
     port, controller, health = free_ports(3)
-    broker = start_kafka(tmp_path / "kafka", port, controller) if (tmp_path / "kafka").mkdir() is None else None
-    assert broker is not None
+    (tmp_path / "kafka").mkdir()
+    broker = start_kafka(tmp_path / "kafka", port, controller)
     try:
         bootstrap = f"127.0.0.1:{port}"
         create_topics(bootstrap, flow.FACTS + flow.REJECTED, compacted=flow.STATES, partitions=1, replication=1)
@@ -162,17 +163,20 @@ def test_an_archive_whose_store_goes_away_with_a_full_buffer_ends_in_time_and_lo
     }
     (health,) = free_ports(1)
     through = {"DEPECHE_S3_ENDPOINT": f"http://127.0.0.1:{gate.port}", "DEPECHE_HEALTH_PORT": str(health)}
-    worker = Worker("archive", tmp_path, **settings | through, DEPECHE_SEGMENT_SECONDS="5")
+    worker = Worker(
+        "archive", tmp_path, **settings | through, DEPECHE_SEGMENT_SECONDS="5" if way == "refuses" else "60"
+    )
     with running(worker):
         until(lambda: status(health, "/readyz") == 200, worker.log.read_text)
         gate.silent = way == "says nothing"
         if way == "refuses":
             gate.shut()
+        before = turns(health)
         write(kafka, 7)
         if way == "refuses":
             until(lambda: worker.said("retrying"), worker.log.read_text)
         else:
-            until(lambda: status(health, "/readyz") == 200, worker.log.read_text)
+            until(lambda: turns(health) > before + 3, worker.log.read_text)
         code, seconds = worker.stop()
         assert code == 1, worker.log.read_text()
         assert seconds < 10, worker.log.read_text()
@@ -183,6 +187,12 @@ def test_an_archive_whose_store_goes_away_with_a_full_buffer_ends_in_time_and_lo
         browser.close()
         until(lambda: archived(store) == wanted, again.log.read_text)
         assert again.stop()[0] == 0
+
+
+def turns(port: int) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("GET", "/healthz")
+    return int(json.loads(connection.getresponse().read())["turns"])
 
 
 def write(kafka: str, count: int) -> None:
