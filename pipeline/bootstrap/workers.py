@@ -10,7 +10,6 @@ from pipeline import flow, progress
 from pipeline.adapters.clock import StoppableClock, SystemClock
 from pipeline.adapters.health import served
 from pipeline.adapters.kafka import KafkaBrowser, KafkaLog
-from pipeline.adapters.s3_probe import S3Probe
 from pipeline.adapters.watchdog import watched
 from pipeline.archive import Archive
 from pipeline.bootstrap.reading import model
@@ -68,7 +67,7 @@ def _require_store(s: Settings, clock: Clock, stop: Callable[[], bool]) -> None:
     archive = store(s)
     for attempt in count(1):
         try:
-            require_conditional_writes(archive, S3Probe(archive))
+            require_conditional_writes(archive)
             return
         except RetryLater as error:
             if attempt >= _STORE_TRIES or stop():

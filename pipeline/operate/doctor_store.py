@@ -14,16 +14,20 @@ CLOCK_SECONDS = 60.0
 """AWS turns down requests signed more than 15 minutes away from its clock; a minute is early warning."""
 
 
-def require_conditional_writes(store: ObjectStore, probe: StoreProbe) -> None:
+KEPT_PROBE = "doctor/if-none-match"
+"""The one probe that stays: whoever may create and not remove can ask with it again and again."""
+
+
+def require_conditional_writes(store: ObjectStore) -> None:
     """Return where the store refuses to overwrite. Raises `Misconfigured` where it does not: one small object is
-    created twice under one new name."""
-    with _fresh(probe) as key:
-        if _refuses_second(store, key) is not None:
-            raise Misconfigured(
-                "DEPECHE_S3_ENDPOINT names a store that ignores If-None-Match, so two archive workers could both close"
-                " a segment: exactly-once cannot be promised on it. Use a store with conditional writes, or set"
-                " DEPECHE_DELIVERY=at_least_once and live with doubles"
-            )
+    created twice under one name, the first time it is there already unless this store was never asked."""
+    store.create(KEPT_PROBE, b"first")
+    if store.create(KEPT_PROBE, b"second") or store.get(KEPT_PROBE) != b"first":
+        raise Misconfigured(
+            "DEPECHE_S3_ENDPOINT names a store that ignores If-None-Match, so two archive workers could both close"
+            " a segment: exactly-once cannot be promised on it. Use a store with conditional writes, or set"
+            " DEPECHE_DELIVERY=at_least_once and live with doubles"
+        )
 
 
 def store_findings(store: ObjectStore, probe: StoreProbe, *, now: Callable[[], datetime]) -> list[Finding]:
@@ -143,7 +147,7 @@ def _read_after_write(store: ObjectStore, probe: StoreProbe) -> tuple[Level, str
 
 
 def _clean_up(store: ObjectStore) -> tuple[Level, str]:
-    left = sum(1 for _ in store.list("doctor/"))
+    left = sum(info.key != KEPT_PROBE for info in store.list("doctor/"))
     if not left:
         return "ok", "nothing is left of these probes"
     return "warning", f"{left} probe objects are left under doctor/, since nothing may be deleted; they may be removed"

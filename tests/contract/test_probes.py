@@ -65,7 +65,7 @@ def test_a_real_store_carries_exactly_once_and_keeps_no_probe(pair: tuple[Object
     needed = ("S3 If-None-Match", "S3 read-after-write", "S3 clock", "S3 clean-up")
     assert {found[subject].level for subject in needed} == {"ok"}, found
     assert not list(store.list("doctor/"))
-    require_conditional_writes(store, probe)
+    require_conditional_writes(store)
 
 
 class _Proxy(ThreadingHTTPServer):
@@ -135,7 +135,7 @@ def test_a_store_that_overwrites_in_spite_of_if_none_match_is_found_out(careless
     assert "ignores If-None-Match for uploads in parts" in found["S3 If-None-Match, in parts"].detail
     assert found["S3 read-after-write"].level == "ok"
     with pytest.raises(Misconfigured, match="ignores If-None-Match"):
-        require_conditional_writes(store, S3Probe(store))
+        require_conditional_writes(store)
 
 
 @pytest.mark.parametrize(("delivery", "code"), [("exactly_once", 2), ("at_least_once", 0)])

@@ -8,7 +8,7 @@ from pipeline.adapters.memory_probes import MemoryStoreProbe
 from pipeline.adapters.memory_store import MemoryStore
 from pipeline.errors import Misconfigured
 from pipeline.operate.doctor import Finding
-from pipeline.operate.doctor_store import require_conditional_writes, store_findings
+from pipeline.operate.doctor_store import KEPT_PROBE, require_conditional_writes, store_findings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -54,14 +54,17 @@ def test_a_store_that_overwrites_cannot_carry_exactly_once(store: MemoryStore) -
     assert finding.level == "error"
     assert "cannot be promised" in finding.detail
     with pytest.raises(Misconfigured, match="DEPECHE_DELIVERY=at_least_once"):
-        require_conditional_writes(store, MemoryStoreProbe(store))
-    assert store.objects == {}, "no probe is left"
+        require_conditional_writes(store)
+    with pytest.raises(Misconfigured):
+        require_conditional_writes(store)
 
 
 def test_a_store_that_refuses_to_overwrite_may_carry_it() -> None:
     store = MemoryStore()
-    require_conditional_writes(store, MemoryStoreProbe(store))
-    assert store.objects == {}
+    for _ in range(3):
+        require_conditional_writes(store)
+    assert list(store.objects) == [KEPT_PROBE], "however often it is asked"
+    assert found(store)["S3 clean-up"].level == "ok"
 
 
 @pytest.mark.parametrize(
