@@ -13,7 +13,7 @@ from pipeline.adapters.s3_probe import S3Probe
 from pipeline.bootstrap.night import last_night
 from pipeline.bootstrap.reading import model
 from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, kafka, settings, store, warehouse
-from pipeline.errors import RetryLater
+from pipeline.errors import DepecheError
 from pipeline.settings import Settings, secret_files
 
 
@@ -94,7 +94,7 @@ def _line_findings(s: Settings) -> list[Any]:
     replicas = in_sync = 0
     try:
         replicas, in_sync = doctor_log.weakest_replication(probe, wanted)
-    except RetryLater as error:
+    except DepecheError as error:
         out.append(doctor.Finding("Kafka brokers", "error", str(error)))
     else:
         out += doctor_log.broker_findings(probe, wanted, transaction_timeout_ms=TRANSACTION_TIMEOUT_MS)
