@@ -176,9 +176,15 @@ class KafkaLog:
         """See `EventLog.poll`."""
         with foreign_errors("reading", self._bootstrap):
             batches = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
-            require_sight(self._consumer)
             batch = self._bounded(batches)
-            self._welcome()
+            try:
+                require_sight(self._consumer)
+                self._welcome()
+            except BaseException:
+                # Nobody sees this batch, so nobody could go back to where it began.
+                for tp, raws in batches.items():
+                    self.seek({Partition(tp.topic, tp.partition): raws[0].offset})
+                raise
         return batch
 
     @property
