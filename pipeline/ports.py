@@ -6,7 +6,7 @@ Every port has a real adapter and a memory twin in `adapters/`, and both pass on
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -63,7 +63,9 @@ class EventLog(Protocol):
     """
 
     def poll(self, timeout: float, limit: int) -> list[Record]:
-        """Return up to `limit` next records, in offset order per partition; empty after `timeout` seconds."""
+        """Return up to `limit` next records, in offset order per partition; empty after `timeout` seconds.
+
+        Their values hold no more bytes than the log was opened with as its most, but for a single larger record."""
 
     def commit(self, messages: Sequence[Message], positions: Mapping[Partition, int]) -> None:
         """Write `messages` and move the group to `positions` (the next offset to read), all or nothing.
@@ -119,6 +121,54 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str, after: str = "") -> Iterator[ObjectInfo]:
         """Yield what starts with `prefix` and sorts behind `after`, in key order."""
+
+
+Answer = Literal["stored", "refused", "unknown"]
+"""What a store made of a write: did it; refused it, for its condition or checksum; does not know such a request."""
+
+
+class StoreProbe(Protocol):
+    """What `depeche doctor` asks of a store beyond `ObjectStore`. Raises `RetryLater` when it cannot be reached."""
+
+    def put(self, key: str, data: bytes, *, only_if: str | None = None, sha256: bytes | None = None) -> Answer:
+        """Store `data` if the object's ETag is `only_if` and its own digest is `sha256`."""
+
+    def put_in_parts(self, key: str, data: bytes) -> Answer:
+        """Store `data` by a multipart upload, if nothing has this key yet."""
+
+    def delete(self, key: str) -> bool:
+        """Remove what has this key; False where the store or our rights do not allow it."""
+
+    def now(self) -> datetime:
+        """Return the store's clock, to the second."""
+
+
+class TopicFacts(NamedTuple):
+    """How a topic is kept.
+
+    `replicas`: of its least replicated partition; `lagging`: partitions whose replicas are not all in sync.
+    """
+
+    partitions: int
+    replicas: int
+    lagging: int
+    settings: Mapping[str, str]
+
+
+class BrokerProbe(Protocol):
+    """What `depeche doctor` asks of a broker beyond `LogBrowser`. Raises `RetryLater`."""
+
+    def brokers(self) -> tuple[int, int]:
+        """Return how many brokers there are, and which transaction protocol they have settled on (0 unknown, 1, 2)."""
+
+    def topics(self, names: Sequence[str]) -> dict[str, TopicFacts]:
+        """Return how each topic is kept; one that is not there is left out."""
+
+    def settings(self) -> Mapping[str, str]:
+        """Return the settings of one broker."""
+
+    def ahead(self) -> float:
+        """Return by how many seconds the broker's clock is ahead of ours; negative where it is behind."""
 
 
 class Response(NamedTuple):

@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     s3_ca_file: Path | None = Field(None, description="PEM of who signed the S3 server; boto3's own when not set")
 
     batch_records: int = Field(500, ge=1, description="records of one transaction at most")
+    batch_bytes: int = Field(16 * 2**20, ge=1, description="bytes of one batch at most, but always one record")
     segment_bytes: int = Field(32 * 2**20, ge=1, description="a segment is closed when it holds this much")
     segment_seconds: float = Field(60.0, gt=0, description="a segment is closed when its first record is this old")
     buffer_bytes: int = Field(64 * 2**20, ge=1, description="the archive holds this much at most, over all partitions")
@@ -94,6 +95,15 @@ class Settings(BaseSettings):
     )
     airflow_user: str = Field("admin", description="who starts runs and leaves notes in Airflow")
     airflow_password: SecretStr | None = Field(None, description="the local one is in <home>/secrets.json")
+    delivery: Literal["exactly_once", "at_least_once"] = Field(
+        "exactly_once",
+        description="`at_least_once` lets the archive run on a store without conditional writes; doubles are possible",
+    )
+    stall_seconds: float = Field(
+        300.0, ge=120, description="a worker whose loop has not turned for so long ends itself with exit code 1"
+    )
+    health_host: str = Field("127.0.0.1", description="address the health checks of a worker listen on")
+    health_port: int = Field(0, ge=0, le=65535, description="port of `/healthz` and `/readyz` of a worker; 0 is none")
     instance: str | None = Field(None, description="stable name of this worker; a free slot of this machine if unset")
 
     @field_validator("kafka_bootstrap", "s3_endpoint", "feed_url", "airflow_url")

@@ -43,9 +43,12 @@ def run(
     limit: int,
     stop: Callable[[], bool],
     caught_up: Callable[[], bool] = lambda: False,
+    beat: Callable[[str | None], None] = lambda _: None,
 ) -> None:
     """Work until `stop()` is true, or until the log is quiet and `caught_up()` is true.
 
+    `beat` hears of every turn: None when it did its work, else what was in the way. A pause before a retry is the
+    clock's, which may cut it short once `stop()` is true.
     Raises `Fenced` at once, and `RetryLater` after 8 failed attempts in a row, some two minutes.
     """
     failures = 0
@@ -56,12 +59,14 @@ def run(
             records = event_log.poll(_POLL_S, limit)
             job.work(records)
             failures = 0
+            beat(None)
             if not records and caught_up():
                 break
         except Fenced:
             raise
         except RetryLater as error:
             failures += 1
+            beat(str(error))
             if failures >= _ATTEMPTS:
                 raise
             pause = pause_before(failures)

@@ -120,7 +120,9 @@ class MemoryLog:
         instance: str,
         rebalance: Rebalance,
         transactional: bool = True,
+        batch_bytes: int = 16 * 2**20,
     ) -> None:
+        self._batch_bytes = batch_bytes
         self._broker = broker
         self._group = group
         self._rebalance = rebalance
@@ -154,11 +156,21 @@ class MemoryLog:
         for partition in self.owned:
             start = self._next[partition]
             out += self._broker.records(partition)[start : start + limit - len(out)]
+        out = self._bounded(out)
         for record in out:
             self._next[Partition(record.topic, record.partition)] = record.offset + 1
         if not out:
             self._broker.clock.sleep(timeout)
         return out
+
+    def _bounded(self, records: list[Record]) -> list[Record]:
+        """Return how many of the first records fit into one batch, at least one."""
+        size = 0
+        for index, record in enumerate(records):
+            size += len(record.value) + len(record.key)
+            if index and size > self._batch_bytes:
+                return records[:index]
+        return records
 
     def _welcome(self) -> None:
         if not self._waiting:

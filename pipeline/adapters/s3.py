@@ -1,4 +1,4 @@
-"""Any S3 behind the port `ObjectStore`. The only file that imports boto3.
+"""Any S3 behind the port `ObjectStore`. Only the two S3 files import boto3.
 
 `create` rests on conditional writes (`If-None-Match: *`), for a large object on that of its completion;
 `depeche doctor` probes that a store honours them. Not every store makes the second one a single step: SeaweedFS 4.48

@@ -5,10 +5,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from pipeline import flow
 from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.kafka import KafkaProbe, topic_settings
+from pipeline.adapters.kafka.connection import TRANSACTION_TIMEOUT_MS
+from pipeline.adapters.s3_probe import S3Probe
 from pipeline.bootstrap.night import last_night
 from pipeline.bootstrap.reading import model
-from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, settings, store, warehouse
+from pipeline.bootstrap.wiring import airflow, archived_positions, browser, catalogue, kafka, settings, store, warehouse
+from pipeline.errors import DepecheError
 from pipeline.settings import Settings, secret_files
 
 
@@ -68,12 +73,32 @@ def diagnosis() -> list[Any]:
     out.append(doctor.examine("model", lambda: "{0.name} {0.version}, SHA-256 {0.sha256}".format(model(s).info)))
     with browser(s) as looking:
         out.append(doctor.examine("Kafka", lambda: doctor.topics(looking)))
-    out.append(doctor.examine("S3", lambda: doctor.conditional_writes(store(s))))
+    out += _line_findings(s)
     out.append(doctor.examine("Airflow", lambda: airflow_health(s)))
     free = shutil.disk_usage(s.home if s.home.exists() else Path()).free // 2**20
     level: doctor.Level = "ok" if free > 2_000 else "warning"
     out.append(doctor.Finding("disk", level, f"{free} MiB are free under DEPECHE_HOME"))
     return out
+
+
+def _line_findings(s: Settings) -> list[Any]:
+    """Return what was found of store and log, and what can be promised with it."""
+    from pipeline.operate import doctor, doctor_log, doctor_store
+
+    archive, probe = store(s), KafkaProbe(kafka(s))
+    out: list[doctor.Finding] = [doctor.examine("S3", lambda: doctor.bucket(archive, s.s3_bucket))]
+    if out[-1].level == "ok":
+        out += doctor_store.store_findings(archive, S3Probe(archive), now=SystemClock().now)
+    wanted = {topic: topic_settings(compacted=False) for topic in (*flow.FACTS, *flow.REJECTED)}
+    wanted |= {topic: topic_settings(compacted=True) for topic in flow.STATES}
+    replicas = in_sync = 0
+    try:
+        replicas, in_sync = doctor_log.weakest_replication(probe, wanted)
+    except DepecheError as error:
+        out.append(doctor.Finding("Kafka brokers", "error", str(error)))
+    else:
+        out += doctor_log.broker_findings(probe, wanted, transaction_timeout_ms=TRANSACTION_TIMEOUT_MS)
+    return [*out, doctor.promise(out, replicas=replicas, in_sync=in_sync, delivery=s.delivery)]
 
 
 def airflow_health(s: Settings) -> str:

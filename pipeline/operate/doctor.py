@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
-from uuid import uuid4
 
 import msgspec
 
@@ -38,19 +37,41 @@ def topics(browser: LogBrowser) -> str:
     return f"{len(wanted)} topics are there"
 
 
-def conditional_writes(store: ObjectStore) -> str:
-    """Tell that the store refuses to overwrite. Raises `DepecheError` where it does not: exactly-once rests on it."""
-    key = f"doctor/{uuid4().hex}"
-    if not store.create(key, b"first"):
-        raise DepecheError(f"the store says that {key} exists, a name nobody used")
-    if store.create(key, b"second") or store.get(key) != b"first":
-        raise DepecheError(
-            "the store ignores If-None-Match: two writers could both close a segment;"
-            " exactly-once cannot be promised on it: use a store with conditional writes"
-        )
-    if key not in {info.key for info in store.list("doctor/")}:
-        raise DepecheError("the store does not list what was just written; the archive needs read-after-write")
-    return "conditional writes and read-after-write hold: the archive is exactly-once"
+def bucket(store: ObjectStore, name: str) -> str:
+    """Tell that the bucket can be read. Raises `DepecheError`."""
+    next(iter(store.list("doctor/")), None)
+    return f"bucket {name} answers"
+
+
+def promise(found: Iterable[Finding], *, replicas: int, in_sync: int, delivery: str) -> Finding:
+    """Return in plain words what holds from source to store, given what was found of log and store.
+
+    `replicas` and `in_sync` are the fewest of any topic; 0 where they are not known.
+    """
+    errors = {finding.subject for finding in found if finding.level == "error"}
+    log_wrong = sorted(s for s in errors if s.startswith(("Kafka", "topic ")))
+    store_wrong = sorted(s for s in errors if s.startswith("S3"))
+    if log_wrong or store_wrong:
+        where = ", ".join([*log_wrong, *store_wrong])
+        careless = "S3 If-None-Match" in store_wrong and not log_wrong
+        if careless and delivery == "at_least_once":
+            return Finding(
+                "promise",
+                "warning",
+                "exactly once from log to log; at least once from log to store, as DEPECHE_DELIVERY says: nothing is"
+                " lost, an article may stand twice",
+            )
+        return Finding("promise", "error", f"nothing is promised before this is mended: {where}")
+    words = "exactly once from log to log and from log to store"
+    level: Level = "ok"
+    if delivery == "at_least_once":
+        level = "warning"
+        words += "; the store could carry it, so unset DEPECHE_DELIVERY: as it is, no worker checks that"
+    if replicas == 1:
+        return Finding("promise", "warning", f"{words}; with one replica, a lost disk loses the log")
+    if in_sync < 2:
+        return Finding("promise", "warning", f"{words}; a record stands on one broker at first and can die with it")
+    return Finding("promise", level, f"{words}; {in_sync} brokers have every record before it counts as written")
 
 
 def settings_found(values: Mapping[str, object], set_by_environment: Iterable[str]) -> list[Finding]:

@@ -56,8 +56,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "memory":
         broker = MemoryBroker({topic: 2, out: 2})
 
-        def open_memory(watcher: Watcher, instance: str = "a", group: str = name) -> EventLog:
-            opened.append(MemoryLog(broker, group=group, topics=[topic], instance=instance, rebalance=watcher))
+        def open_memory(watcher: Watcher, instance: str = "a", group: str = name, **more: int) -> EventLog:
+            opened.append(MemoryLog(broker, group=group, topics=[topic], instance=instance, rebalance=watcher, **more))
             return opened[-1]
 
         def lose(_: Any) -> None:
@@ -68,8 +68,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     bootstrap: str = request.getfixturevalue("kafka")
     create_topics(bootstrap, [topic, out], compacted=[], partitions=2, replication=1)
 
-    def open_kafka(watcher: Watcher, instance: str = "a", group: str = name) -> EventLog:
-        opened.append(KafkaLog(bootstrap, group=group, topics=[topic], instance=instance, rebalance=watcher))
+    def open_kafka(watcher: Watcher, instance: str = "a", group: str = name, **more: int) -> EventLog:
+        opened.append(KafkaLog(bootstrap, group=group, topics=[topic], instance=instance, rebalance=watcher, **more))
         return opened[-1]
 
     writer, browser = KafkaWriter(bootstrap, f"seed-{name}"), KafkaBrowser(bootstrap)
@@ -133,6 +133,52 @@ def test_a_poll_returns_no_more_than_its_limit(world: World) -> None:
     sizes = [len(log.poll(0.5, 7)) for _ in range(20)]
     assert max(sizes) <= 7
     assert sum(sizes) == 25
+
+
+def test_a_poll_returns_no_more_bytes_than_the_log_was_opened_for_and_loses_nothing(world: World) -> None:
+    sizes = [300, 10, 5_000, 900, 400, 700, 20, 3_000, 10, 990, 500, 499]
+    sent = [Message(world.topic, b"", (), b"x" * size, partition=n % 2) for n, size in enumerate(sizes)]
+    world.write(sent)
+    log = world.open_log(Watcher(), batch_bytes=1_000)
+    batches: list[list[Record]] = []
+    for _ in range(80):
+        batches.append(log.poll(0.5, 100))
+        if sum(len(batch) for batch in batches) == len(sizes):
+            break
+    for batch in batches:
+        assert len(batch) <= 1 or sum(len(r.value) for r in batch) <= 1_000
+    for number in (0, 1):
+        read = [len(r.value) for batch in batches for r in batch if r.partition == number]
+        assert read == sizes[number::2]
+    assert any(len(batch) > 1 for batch in batches)
+
+
+def test_a_record_larger_than_everything_the_log_was_opened_for_is_read_all_the_same(world: World) -> None:
+    big = b"%d" % 7 * (6 * 2**20)
+    world.write([Message(world.topic, b"", (), value, partition=0) for value in (b"small", big, b"after")])
+    log = world.open_log(Watcher(), batch_bytes=1_000)
+    got = poll_until(log, lambda rs: len(rs) >= 3)
+    assert [r.value for r in got] == [b"small", big, b"after"]
+
+
+def test_what_did_not_fit_into_a_batch_is_not_handed_out_after_a_seek(world: World) -> None:
+    world.write([Message(world.topic, b"", (), b"x" * 600, partition=0) for _ in range(5)])
+    log = world.open_log(Watcher(), batch_bytes=1_000)
+    assert [r.offset for r in poll_until(log, lambda rs: len(rs) >= 2)] == [0, 1]
+    log.seek({Partition(world.topic, 0): 4})
+    assert [r.offset for r in poll_until(log, bool)] == [4]
+    log.seek({Partition(world.topic, 0): 0})
+    assert [r.offset for r in poll_until(log, lambda rs: len(rs) >= 5)] == [0, 1, 2, 3, 4]
+
+
+def test_what_did_not_fit_into_a_batch_goes_to_the_next_owner(world: World) -> None:
+    world.write([Message(world.topic, b"", (), b"x" * 600, partition=0) for _ in range(5)])
+    first = world.open_log(Watcher(), batch_bytes=1_000)
+    got = poll_until(first, lambda rs: len(rs) >= 2)
+    first.commit([], ends(got))
+    first.close()
+    rest = poll_until(world.open_log(Watcher(), "b", batch_bytes=1_000), lambda rs: len(rs) >= 3)
+    assert [r.offset for r in rest] == [2, 3, 4]
 
 
 def test_commit_moves_the_group_and_publishes_together(world: World) -> None:

@@ -4,7 +4,7 @@ import ast
 import json
 import os
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from pipeline import bootstrap, flow
 from pipeline.adapters import s3
 from pipeline.adapters.duckdb import DuckDbWarehouse
 from pipeline.adapters.s3 import S3Store
+from pipeline.adapters.s3_probe import S3Probe
 from pipeline.errors import Misconfigured, RetryLater
 from pipeline.load import load
-from pipeline.operate import doctor, nightly
+from pipeline.operate import nightly
+from pipeline.operate.doctor_store import require_conditional_writes, store_findings
 from pipeline.settings import Settings
 from tests.fixtures.secure_s3 import BUCKET, POLICIES, SecureS3
 from tests.flow.world import World, drain
@@ -88,7 +90,11 @@ def test_each_step_gets_by_with_its_own_policy(secure_s3: SecureS3, tmp_path: Pa
     for _ in range(2):
         kept = nightly.keep(night, store=secure_s3.store("night"), folder=tmp_path)
         assert kept == "reports/nightly/2026-02-03.json"
-    assert "exactly-once" in doctor.conditional_writes(secure_s3.store("doctor"))
+    for _ in range(2):
+        require_conditional_writes(secure_s3.store("archive"))
+    asking = secure_s3.store("doctor")
+    found = {f.subject: f for f in store_findings(asking, S3Probe(asking), now=lambda: datetime.now(UTC))}
+    assert found["S3 If-None-Match"].level == "ok", found
     assert secure_s3.store("prepare").ensure_bucket() is False
 
 

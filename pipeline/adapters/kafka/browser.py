@@ -89,6 +89,12 @@ def _when_coordinated(ask: Callable[[], Any]) -> Any:
             time.sleep(0.2)
 
 
+def topic_settings(*, compacted: bool) -> dict[str, str]:
+    """Return the settings of one of our topics: a fact is kept for ever, of a state the latest per key."""
+    settings = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "message.timestamp.type": "LogAppendTime"}
+    return settings | ({"cleanup.policy": "compact"} if compacted else {"retention.ms": "-1"})
+
+
 def create_topics(
     bootstrap: KafkaAccess | str,
     topics: Iterable[str],
@@ -104,8 +110,7 @@ def create_topics(
         try:
             missing = sorted({*topics, *states} - set(admin.list_topics()))
             for topic in missing:
-                settings = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "message.timestamp.type": "LogAppendTime"}
-                settings |= {"cleanup.policy": "compact"} if topic in states else {"retention.ms": "-1"}
+                settings = topic_settings(compacted=topic in states)
                 wanted = {"num_partitions": partitions, "replication_factor": replication, "configs": settings}
                 try:
                     admin.create_topics({topic: wanted}, wait_for_metadata=True)

@@ -34,6 +34,9 @@ from pipeline.adapters.kafka.connection import (
 )
 from pipeline.ports import Message, Partition, Rebalance, Record
 
+BATCH_BYTES = 16 * 2**20
+_PARTITION_FETCH_BYTES = 4 * 2**20
+
 
 class KafkaWriter:
     """Writes messages in transactions under one `transactional_id`, which also fences its earlier bearers."""
@@ -146,8 +149,10 @@ class KafkaLog:
         instance: str,
         rebalance: Rebalance,
         transactional: bool = True,
+        batch_bytes: int = BATCH_BYTES,
     ) -> None:
         self._bootstrap = KafkaAccess.of(bootstrap)
+        self._batch_bytes = batch_bytes
         self._listener = _Listener(rebalance)
         self._rebalance = rebalance
         self._writer = KafkaWriter(bootstrap, f"{group}.{instance}") if transactional else None
@@ -159,6 +164,9 @@ class KafkaLog:
                 session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
                 max_poll_interval_ms=600_000,
+                # What is fetched ahead: a first record that is larger comes all the same (KIP-74).
+                max_partition_fetch_bytes=min(batch_bytes, _PARTITION_FETCH_BYTES),
+                fetch_max_bytes=batch_bytes,
                 partition_assignment_strategy=[CooperativeStickyAssignor()],
             )
             self._listener.consumer = self._consumer
@@ -168,9 +176,39 @@ class KafkaLog:
         """See `EventLog.poll`."""
         with foreign_errors("reading", self._bootstrap):
             batches = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
-            require_sight(self._consumer)
-            self._welcome()
-        return [record(raw) for batch in batches.values() for raw in batch]
+            batch = self._bounded(batches)
+            try:
+                require_sight(self._consumer)
+                self._welcome()
+            except BaseException:
+                # Nobody sees this batch, so nobody could go back to where it began.
+                for tp, raws in batches.items():
+                    self.seek({Partition(tp.topic, tp.partition): raws[0].offset})
+                raise
+        return batch
+
+    @property
+    def joined(self) -> bool:
+        """Tell whether the group has counted this member in, with or without partitions of its own."""
+        return bool(self._consumer.group_metadata().generation_id >= 0)
+
+    def _bounded(self, batches: Mapping[Any, Sequence[Any]]) -> list[Record]:
+        """Return what fits into one batch, at least one record; the rest is not kept but fetched again, so that a
+        rebalance or a seek has nothing to drop."""
+        out: list[Record] = []
+        left = self._batch_bytes
+        owned = self._consumer.assignment()
+        for tp, raws in batches.items():
+            for raw in raws:
+                size = len(raw.value or b"") + len(raw.key or b"")
+                if out and size > left:
+                    if tp in owned:
+                        self._consumer.seek(tp, raw.offset)
+                    left = 0
+                    break
+                out.append(record(raw))
+                left -= size
+        return out
 
     def _welcome(self) -> None:
         """Let the new partitions flow, each from where its owner says."""

@@ -1,11 +1,8 @@
 """What people ask a running line: status, doctor, preflight."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from pipeline import flow
-from pipeline.adapters.memory_store import MemoryStore
 from pipeline.errors import DepecheError
 from pipeline.operate import doctor
 from pipeline.operate.preflight import DISK_NEEDED, MEMORY_NEEDED, obstacles
@@ -38,20 +35,6 @@ def test_status_counts_what_each_step_has_before_it(world: World) -> None:
     assert found["rejected"] == {"normalise": {"not_french": 1}}
     rates = {row["step"]: row["records_last_minute"] for row in found["steps"]}
     assert rates["normalise"] == 5
-
-
-def test_a_store_that_keeps_its_promise_passes_the_probe() -> None:
-    assert "exactly-once" in doctor.conditional_writes(MemoryStore())
-
-
-def test_a_store_that_ignores_conditional_headers_is_refused() -> None:
-    class Careless(MemoryStore):
-        def create(self, key: str, data: bytes, metadata: object = None) -> bool:
-            self.objects[key] = (data, {}, datetime.now(UTC))
-            return True
-
-    with pytest.raises(DepecheError, match="cannot be promised"):
-        doctor.conditional_writes(Careless())
 
 
 def test_missing_topics_are_named(world: World) -> None:
