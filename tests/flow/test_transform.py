@@ -260,12 +260,12 @@ def too_large(world: World, number: int) -> Handle:
 
 
 def against_its_schema(world: World, number: int) -> Handle:
-    """Return normalise as it would be if it gave one article a revision its schema does not allow."""
+    """Return normalise as it would be if it gave one article a precision its schema does not allow."""
     normal = world.handle("normalise")
 
     def handle(batch: Sequence[Event], states: Mapping[str, ArticleState]) -> Sequence[Outcome]:
         return [
-            outcome._replace(data=msgspec.structs.replace(outcome.data, revision=-1))
+            outcome._replace(data=msgspec.structs.replace(outcome.data, published_precision="century"))
             if isinstance(outcome, Emitted)
             and isinstance(outcome.data, Article)
             and outcome.data.article_id == world.raw(number).article_id
