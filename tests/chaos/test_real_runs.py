@@ -22,6 +22,13 @@ PLAN = Plan(
 )
 
 
+MARKS = {
+    "positions are committed apart from the outcomes": "verify: each event id once",
+    "the archive believes what the group was told": "never finished: archive",
+}
+"""What the judges say of each mutant. An archive that reads again what its chain holds already comes to no end."""
+
+
 def happened(result: Result) -> tuple[list[str], list[str]]:
     return sorted(result.dooms), result.troubles
 
@@ -37,7 +44,6 @@ def test_a_sound_line_loses_and_doubles_nothing_when_it_dies_at_its_commit_steps
 
 @pytest.mark.parametrize("mutant", sorted(MUTANTS))
 def test_a_line_whose_promise_is_broken_is_caught(mutant: str) -> None:
-    result = run(PLAN, broken=mutant)
+    result = run(PLAN, broken=mutant, patience=30)
     assert len(result.dooms) == 2
-    assert any("verify:" in wrong for wrong in result.wrong), result.wrong
-    assert not all(wrong.startswith("verify:") for wrong in result.wrong), result.wrong
+    assert any(MARKS[mutant] in wrong for wrong in result.wrong), result.wrong

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -262,6 +263,18 @@ def test_progress_counts_records_not_offsets(world: World) -> None:
     got = poll_until(log, lambda rs: len(rs) >= 12)
     log.commit([], ends(got))
     assert has_passed(world.browser, f"{world.topic}-group", until)
+
+
+def test_a_read_left_in_the_middle_spoils_none_that_follows(world: World) -> None:
+    world.write(messages(world.topic, 200))
+    for partition, (start, end) in world.browser.bounds(world.topic).items():
+        whole = [record.offset for record in world.browser.read(partition, start, end)]
+        begun = [next(world.browser.read(partition, start, end)).offset for _ in range(3)]
+        assert begun == [whole[0]] * 3
+        assert [r.offset for r in world.browser.read(partition, whole[4], end)] == whole[4:]
+        ahead = world.browser.read(partition, whole[1], end)
+        both = [(one.offset, next(ahead).offset) for one in world.browser.read(partition, start, whole[-1])]
+        assert both == list(pairwise(whole))
 
 
 def test_a_group_that_never_was_has_no_positions(world: World) -> None:

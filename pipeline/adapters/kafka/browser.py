@@ -12,15 +12,22 @@ from kafka.errors import (
 
 from pipeline.adapters.kafka.access import KafkaAccess
 from pipeline.adapters.kafka.connection import BOOTSTRAP_MS, MAX_MESSAGE_BYTES, consumer, foreign_errors, record
+from pipeline.errors import RetryLater
 from pipeline.ports import Partition, Record
+
+_SILENCE_S = 60.0
+"""A read that brings nothing for so long fails: the broker is away, or somebody leaves a transaction open."""
+_MOST_IDLE = 8
 
 
 class KafkaBrowser:
-    """`LogBrowser` over a consumer without a group; opened at the first question."""
+    """`LogBrowser` over consumers without a group; each is opened when it is first needed and used again."""
 
     def __init__(self, bootstrap: KafkaAccess | str) -> None:
         self._bootstrap = KafkaAccess.of(bootstrap)
         self._opened: Any = None
+        self._admin: Any = None
+        self._idle: list[Any] = []
 
     @property
     def _consumer(self) -> Any:
@@ -39,31 +46,39 @@ class KafkaBrowser:
 
     def read(self, partition: Partition, start: int, end: int) -> Iterator[Record]:
         """See `LogBrowser.read`."""
-        tp = TopicPartition(*partition)
         if start >= end:
             return
         with foreign_errors(f"reading {partition.topic}", self._bootstrap):
-            reader = consumer(self._bootstrap)
+            reader = self._idle.pop() if self._idle else consumer(self._bootstrap)
             try:
-                reader.assign([tp])
-                reader.seek(tp, start)
-                while reader.position(tp) < end:
-                    # Where only transaction markers are left, a poll finds nothing and waits in vain: keep it short.
-                    for raw in reader.poll(timeout_ms=100).get(tp, ()):
-                        if raw.offset >= end:
-                            return
-                        yield record(raw)
-            finally:
+                yield from _between(reader, TopicPartition(*partition), start, end)
+            except GeneratorExit:
+                self._keep(reader)
+                raise
+            except BaseException:
                 reader.close()
+                raise
+            self._keep(reader)
+
+    def _keep(self, reader: Any) -> None:
+        """Keep a consumer for the next read: to open one costs more than to read a small partition."""
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append(reader)
+        else:
+            reader.close()
 
     def committed(self, group: str, topic: str) -> dict[Partition, int]:
         """See `LogBrowser.committed`."""
         with foreign_errors(f"asking for group {group}", self._bootstrap):
-            admin = KafkaAdminClient(**self._bootstrap.arguments(), bootstrap_timeout_ms=BOOTSTRAP_MS)
             try:
-                offsets = _when_coordinated(lambda: admin.list_group_offsets(group)).get(group, {})
-            finally:
-                admin.close()
+                if self._admin is None:
+                    self._admin = KafkaAdminClient(**self._bootstrap.arguments(), bootstrap_timeout_ms=BOOTSTRAP_MS)
+                offsets = _when_coordinated(lambda: self._admin.list_group_offsets(group)).get(group, {})
+            except BaseException:
+                admin, self._admin = self._admin, None
+                if admin is not None:
+                    admin.close()
+                raise
         return {
             Partition(tp.topic, tp.partition): known.offset
             for tp, known in offsets.items()
@@ -72,9 +87,32 @@ class KafkaBrowser:
 
     def close(self) -> None:
         """See `LogBrowser.close`."""
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        opened = [each for each in (self._opened, self._admin, *self._idle) if each is not None]
+        self._opened, self._admin, self._idle = None, None, []
+        for each in opened:
+            each.close()
+
+
+def _between(reader: Any, tp: TopicPartition, start: int, end: int) -> Iterator[Record]:
+    reader.assign([tp])
+    reader.seek(tp, start)
+    heard = time.monotonic()
+    at = start
+    while at < end:
+        # Where only transaction markers are left, a poll finds nothing and waits in vain: keep it short.
+        for raw in reader.poll(timeout_ms=100).get(tp, ()):
+            if raw.offset >= end:
+                return
+            yield record(raw)
+            heard = time.monotonic()
+        before, at = at, reader.position(tp)
+        if at > before:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > _SILENCE_S:
+            raise RetryLater(
+                f"{tp.topic}[{tp.partition}] gave no record between {at} and {end} for {_SILENCE_S:.0f} s;"
+                " is the broker up, or does somebody leave a transaction open?"
+            )
 
 
 def _when_coordinated(ask: Callable[[], Any]) -> Any:

@@ -1,9 +1,10 @@
 """`python -m tests.chaos.real`: make runs side by side, each seed once; go on where an earlier call stopped."""
 
 import argparse
+import queue
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from pathlib import Path
 
 import msgspec
@@ -22,22 +23,37 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
     parser.add_argument("--book", type=Path, default=Path(".depeche/chaos"), help="folder of results and kept logs")
     parser.add_argument("--seed", type=int, help="make this one run here, and print its result as JSON")
+    parser.add_argument("--serve", action="store_true", help="make a run for each seed on stdin")
     options = parser.parse_args()
     options.book.mkdir(parents=True, exist_ok=True)
     if options.seed is not None:
         found = run(plan(options.seed), keep=options.book)
-        print(msgspec.json.encode(found).decode())
+        print(msgspec.json.encode(found).decode(), flush=True)
         return 1 if found.wrong else 0
-    book = options.book / "runs.jsonl"
+    if options.serve:
+        for line in sys.stdin:
+            print(msgspec.json.encode(run(plan(int(line)), keep=options.book)).decode(), flush=True)
+        return 0
+    return _runs(range(options.first, options.first + options.runs), options.jobs, options.book)
+
+
+def _runs(seeds: range, jobs: int, folder: Path) -> int:
+    book = folder / "runs.jsonl"
     known = results(book)
-    seeds = [s for s in range(options.first, options.first + options.runs) if s not in known]
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for result in pool.map(lambda seed: _run_apart(seed, options.book), seeds):
-            with book.open("ab") as out:
-                out.write(msgspec.json.encode(result) + b"\n")
-            known[result.seed] = result
-            print(_line(result), flush=True)
-    wanted = [known[s] for s in range(options.first, options.first + options.runs)]
+    waiting: queue.Queue[int] = queue.Queue()
+    for seed in seeds:
+        if seed not in known:
+            waiting.put(seed)
+    made: queue.Queue[Result] = queue.Queue()
+    for _ in range(jobs):
+        threading.Thread(target=_job, args=(waiting, made, folder), daemon=True).start()
+    for _ in range(waiting.qsize()):
+        result = made.get()
+        with book.open("ab") as out:
+            out.write(msgspec.json.encode(result) + b"\n")
+        known[result.seed] = result
+        print(_line(result), flush=True)
+    wanted = [known[seed] for seed in seeds]
     bad = [r.seed for r in wanted if r.wrong]
     print(f"{len(wanted)} runs, {sum(r.inputs for r in wanted)} inputs, {len(bad)} runs lost, doubled or hung: {bad}")
     return 1 if bad else 0
@@ -51,24 +67,47 @@ def results(book: Path) -> dict[int, Result]:
     return {result.seed: result for result in found}
 
 
-def _run_apart(seed: int, book: Path) -> Result:
-    command = [sys.executable, "-m", "tests.chaos.real", "--seed", str(seed), "--book", str(book)]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False)
-        return msgspec.json.decode(done.stdout, type=Result)
-    except (subprocess.TimeoutExpired, msgspec.DecodeError) as error:
-        said = "" if isinstance(error, subprocess.TimeoutExpired) else done.stderr.decode(errors="replace")[-600:]
-        return Result(
-            seed=seed,
-            inputs=0,
-            wrong=[f"the run itself failed: {type(error).__name__} {said}"],
-            troubles=[],
-            dooms=[],
-            exits={},
-            tracebacks=[],
-            caught_up_s=0,
-            seconds=0,
-        )
+def _job(waiting: "queue.Queue[int]", made: "queue.Queue[Result]", folder: Path) -> None:
+    """Give one seed after the other to a process that has everything imported; a new one where it fails or hangs."""
+    command = [sys.executable, "-m", "tests.chaos.real", "--serve", "--book", str(folder)]
+    child: subprocess.Popen[bytes] | None = None
+    while True:
+        try:
+            seed = waiting.get_nowait()
+        except queue.Empty:
+            break
+        if child is None:
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        hung = threading.Timer(_TIMEOUT_S, child.kill)
+        hung.start()
+        child.stdin.write(f"{seed}\n".encode())
+        child.stdin.flush()
+        answer = child.stdout.readline()
+        hung.cancel()
+        try:
+            made.put(msgspec.json.decode(answer, type=Result))
+        except msgspec.DecodeError:
+            made.put(_failed(seed))
+            child.kill()
+            child = None
+    if child is not None:
+        child.kill()
+
+
+def _failed(seed: int) -> Result:
+    return Result(
+        seed=seed,
+        inputs=0,
+        wrong=[f"the run itself failed or hung; see it with --seed {seed}"],
+        troubles=[],
+        dooms=[],
+        exits={},
+        tracebacks=[],
+        caught_up_s=0,
+        seconds=0,
+    )
 
 
 def _line(result: Result) -> str:

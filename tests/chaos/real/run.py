@@ -43,7 +43,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def run(plan: Plan, *, keep: Path | None = None, broken: str = "") -> Result:
+def run(plan: Plan, *, keep: Path | None = None, broken: str = "", patience: float = _FINISH_S) -> Result:
     """Make the run of a plan, with workers that are `broken` in a way of `worker.MUTANTS`.
 
     Where it goes wrong, the workers' logs are kept below `keep`.
@@ -53,7 +53,7 @@ def run(plan: Plan, *, keep: Path | None = None, broken: str = "") -> Result:
     began = time.monotonic()
     line = Line(plan, folder, broken)
     try:
-        result = _Run(line, began).result()
+        result = _Run(line, began, patience).result()
         if keep is not None and (result.wrong or result.tracebacks):
             shutil.copytree(
                 folder, keep / str(plan.seed), dirs_exist_ok=True, ignore=shutil.ignore_patterns("kafka", "s3")
@@ -65,8 +65,8 @@ def run(plan: Plan, *, keep: Path | None = None, broken: str = "") -> Result:
 
 
 class _Run:
-    def __init__(self, line: Line, began: float) -> None:
-        self.line, self.plan, self._began = line, line.plan, began
+    def __init__(self, line: Line, began: float, patience: float) -> None:
+        self.line, self.plan, self._began, self._patience = line, line.plan, began, patience
         self.done: list[str] = []
         self._undo: list[tuple[float, Callable[[], None]]] = []
 
@@ -124,7 +124,7 @@ class _Run:
 
         def wait() -> None:
             try:
-                bootstrap.wait_until_archived(bootstrap.fetched_ends(), _FINISH_S)
+                bootstrap.wait_until_archived(bootstrap.fetched_ends(), self._patience)
             except Exception as error:  # noqa: BLE001 - whatever it is, the run has failed
                 failure.append(f"never finished: {error}")
 
