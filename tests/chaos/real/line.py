@@ -18,7 +18,7 @@ from tests.chaos.real import worker as worker_process
 from tests.chaos.real.link import Link
 from tests.chaos.real.plan import Doom, Plan
 from tests.chaos.real.servers import Server, tiny_disk
-from tests.fixtures.servers import ACCESS, SECRET, free_base, free_ports, store_at
+from tests.fixtures.servers import ACCESS, SECRET, free_base, give_back, store_at
 
 _BUCKET = "chaos"
 _RESTART_S = 0.3
@@ -63,9 +63,9 @@ class Line:
         self._forks: Any = multiprocessing.get_context("forkserver")
         self._forks.set_forkserver_preload(["tests.chaos.real.worker"])
         (folder / worker_process.CLOCK).write_text("0")
-        port, controller, proxy, s3_proxy = free_ports(4)
-        base = free_base(20)
-        ports = SeaweedPorts(base + 19, base)
+        self._ports = free_base(), free_base()
+        port, controller, proxy, s3_proxy = (self._ports[0] + n for n in range(4))
+        ports = SeaweedPorts(self._ports[1] + 19, self._ports[1])
         self.to_broker, self.to_store = Link(proxy, port), Link(s3_proxy, ports.s3)
         self.bootstrap = f"127.0.0.1:{proxy}"
         self.environment = {
@@ -201,6 +201,8 @@ class Line:
         self.store.close()
         self.to_broker.close()
         self.to_store.close()
+        for base in self._ports:
+            give_back(base)
 
 
 def _answers(ask: Callable[[], object], close: Callable[[], None]) -> bool:
