@@ -23,7 +23,7 @@ from uuid import uuid4
 
 import structlog
 
-from pipeline.errors import RetryLater
+from pipeline.errors import Misconfigured, RetryLater
 from pipeline.manifest import manifest_key, manifest_prefix, read_manifest
 from pipeline.ports import Clock, EventLog, LogBrowser, ObjectStore, Partition, Record
 
@@ -138,11 +138,23 @@ class Archive:
         for partition in partitions:
             first, end = bounds[partition]
             self._next[partition] = chain_end(self._store, partition, first, before=end)
+            if self._next[partition] > end:
+                self._require_one_log(partition)
             self._buffers.pop(partition, None)
             if self._next[partition] > first:
                 # Whoever stored the last segment may have died before he told the group.
                 self._untold[partition] = self._next[partition]
         return {p: self._next[p] for p in partitions}
+
+    def _require_one_log(self, partition: Partition) -> None:
+        """Raise `Misconfigured` where the chain holds what the log, asked again, never had."""
+        _, end = self._browser.bounds(partition.topic)[partition]
+        if self._next[partition] > end:
+            raise Misconfigured(
+                f"the bucket holds {partition.topic}[{partition.number}] up to {self._next[partition]}, the log ends at"
+                f" {end}: it is the archive of another Kafka, or this one lost records; set DEPECHE_S3_BUCKET to a"
+                " bucket of this Kafka's own"
+            )
 
     def revoked(self, partitions: Sequence[Partition]) -> None:
         """Flush, then let go. What a store that is down does not take, the next owner reads again."""
@@ -168,6 +180,11 @@ class Archive:
         for record in records:
             partition = Partition(record.topic, record.partition)
             if partition not in self._buffers:
+                if record.offset < self._next[partition]:
+                    raise RetryLater(
+                        f"the log gave {partition.topic}[{partition.number}]@{record.offset}, which its chain holds up"
+                        f" to {self._next[partition]}"
+                    )
                 self._buffers[partition] = _Buffer(self._next[partition], self._clock.monotonic())
             self._buffers[partition].add(record)
         due = [p for p, buffer in self._buffers.items() if self._is_due(buffer)]

@@ -11,7 +11,7 @@ from pipeline import flow
 from pipeline.adapters.memory import MemoryClock
 from pipeline.adapters.memory_store import MemoryStore
 from pipeline.archive import Archive
-from pipeline.errors import RetryLater
+from pipeline.errors import Misconfigured, RetryLater
 from pipeline.manifest import manifests
 from pipeline.ports import Partition
 from pipeline.worker import run
@@ -221,4 +221,27 @@ def test_a_store_that_comes_back_is_waited_for_and_nothing_is_lost() -> None:
 
     run(worker.log, worker, clock=Sleepy(), limit=100, stop=lambda: False, caught_up=caught_up)
     assert len(pauses) >= 3
+    assert sorted(archived(world)) == sorted(written(world))
+
+
+def test_an_archive_refuses_the_bucket_of_another_log() -> None:
+    world, other = full(30), full(3)
+    drain(world.archive(topics=[TOPIC]))
+    other.store = world.store
+    before = dict(world.store.objects)
+    with pytest.raises(Misconfigured, match=r"up to \d+, the log ends at \d+: .*DEPECHE_S3_BUCKET"):
+        drain(other.archive(topics=[TOPIC]))
+    assert world.store.objects == before
+
+
+def test_records_that_the_chain_holds_already_are_not_archived_again() -> None:
+    world = full(30)
+    worker = world.archive(topics=[TOPIC])
+    drain(worker)
+    worker.log.seek(dict.fromkeys(worker.positions, 0))
+    with pytest.raises(RetryLater, match="which its chain holds up to"):
+        drain(worker)
+    worker.rewind()
+    world.publish([world.raw(n) for n in range(30, 40)])
+    drain(worker)
     assert sorted(archived(world)) == sorted(written(world))
