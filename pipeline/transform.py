@@ -114,7 +114,7 @@ class Transform:
 
     def assigned(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
         """Read back what is remembered of these partitions; the group's positions are right."""
-        if self._step.remembers is not None:
+        if partitions and self._step.remembers is not None:
             bounds = self._browser.bounds(self._step.remembers)
             for partition in partitions:
                 of = Partition(self._step.remembers, partition.number)

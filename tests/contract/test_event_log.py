@@ -1,5 +1,6 @@
 """What every event log promises, asked of Kafka itself and of its memory twin."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -323,3 +324,52 @@ def test_an_empty_transaction_fences_whoever_wrote_under_that_name_before(kafka:
         second.write(messages(topic, 1))
     with closing(KafkaBrowser(kafka)) as browser:
         assert len(everything(browser, topic)) == 2
+
+
+def test_a_partition_given_away_by_a_member_that_dies_finds_an_owner(kafka: str) -> None:
+    topic = f"t-{uuid4().hex[:8]}"
+    create_topics(kafka, [topic], compacted=(), partitions=2, replication=1)
+
+    class Dying(Watcher):
+        """Never returns from giving a partition away, as if the process had been killed there."""
+
+        gave, end = threading.Event(), threading.Event()
+
+        def revoked(self, partitions: Sequence[Partition]) -> None:
+            super().revoked(partitions)
+            self.gave.set()
+            self.end.wait(60)
+
+    def member(instance: str, watcher: Watcher) -> KafkaLog:
+        return KafkaLog(kafka, group=topic, topics=[topic], instance=instance, rebalance=watcher, transactional=False)
+
+    def keep_polling(log: KafkaLog) -> None:
+        with contextlib.suppress(RetryLater):  # another bears his name by then
+            while not dying.end.is_set():
+                log.poll(0.2, 10)
+
+    dying, heir, other = Dying(), Watcher(), Watcher()
+    first, second = member("a", dying), member("b", other)
+    poll_for(first, lambda: len(dying.owned) == 2)
+    threading.Thread(target=keep_polling, args=(first,), daemon=True).start()
+    poll_for(second, dying.gave.is_set)
+    third = member("a", heir)
+    try:
+        for _ in range(60):
+            third.poll(0.2, 10)
+            second.poll(0.2, 10)
+            if len(heir.owned | other.owned) == 2:
+                break
+        assert (len(heir.owned), len(other.owned)) == (1, 1)
+    finally:
+        dying.end.set()
+        for log in (second, third):
+            log.close()
+
+
+def poll_for(log: KafkaLog, ready: Callable[[], bool]) -> None:
+    for _ in range(100):
+        log.poll(0.2, 10)
+        if ready():
+            return
+    raise AssertionError("it did not come to that")

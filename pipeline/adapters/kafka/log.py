@@ -156,6 +156,7 @@ class KafkaLog:
         self._listener = _Listener(rebalance)
         self._rebalance = rebalance
         self._writer = KafkaWriter(bootstrap, f"{group}.{instance}") if transactional else None
+        self._settled = False
         with foreign_errors(f"joining group {group}", self._bootstrap):
             self._consumer = consumer(
                 self._bootstrap,
@@ -179,6 +180,7 @@ class KafkaLog:
             batch = self._bounded(batches)
             try:
                 require_sight(self._consumer)
+                self._settle()
                 self._welcome()
             except BaseException:
                 # Nobody sees this batch, so nobody could go back to where it began.
@@ -186,6 +188,14 @@ class KafkaLog:
                     self.seek({Partition(tp.topic, tp.partition): raws[0].offset})
                 raise
         return batch
+
+    def _settle(self) -> None:
+        """Ask for one more rebalance after the first join. A predecessor of our name that died between giving a
+        partition away and joining again left it with nobody, and the broker lets a static member back in without
+        looking: docs/decisions/0006-stranded-partitions.md."""
+        if not self._settled and self.joined:
+            self._settled = True
+            self._consumer._coordinator.request_rejoin()
 
     @property
     def joined(self) -> bool:
