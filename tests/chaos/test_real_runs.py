@@ -23,10 +23,11 @@ PLAN = Plan(
 
 
 MARKS = {
-    "positions are committed apart from the outcomes": "verify: each event id once",
-    "the archive believes what the group was told": "never finished: archive",
+    "positions are committed apart from the outcomes": ("verify: each event id once",),
+    "the archive believes what the group was told": ("verify: log in chain", "never finished: archive"),
 }
-"""What the judges say of each mutant. An archive that reads again what its chain holds already comes to no end."""
+"""What the judges say of each mutant. An archive that starts elsewhere than where its chain ends leaves records out, or
+is given some again that it refuses, and comes to no end: that depends on when it dies."""
 
 
 def happened(result: Result) -> tuple[list[str], list[str]]:
@@ -46,4 +47,4 @@ def test_a_sound_line_loses_and_doubles_nothing_when_it_dies_at_its_commit_steps
 def test_a_line_whose_promise_is_broken_is_caught(mutant: str) -> None:
     result = run(PLAN, broken=mutant, patience=30)
     assert len(result.dooms) == 2
-    assert any(MARKS[mutant] in wrong for wrong in result.wrong), result.wrong
+    assert any(wrong.startswith(MARKS[mutant]) for wrong in result.wrong), result.wrong

@@ -41,13 +41,13 @@ def _runs(seeds: range, jobs: int, folder: Path) -> int:
     book = folder / "runs.jsonl"
     known = results(book)
     waiting: queue.Queue[int] = queue.Queue()
-    for seed in seeds:
-        if seed not in known:
-            waiting.put(seed)
+    missing = [seed for seed in seeds if seed not in known]
+    for seed in missing:
+        waiting.put(seed)
     made: queue.Queue[Result] = queue.Queue()
     for _ in range(jobs):
         threading.Thread(target=_job, args=(waiting, made, folder), daemon=True).start()
-    for _ in range(waiting.qsize()):
+    for _ in missing:
         result = made.get()
         with book.open("ab") as out:
             out.write(msgspec.json.encode(result) + b"\n")

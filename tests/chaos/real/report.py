@@ -18,6 +18,14 @@ finishes by itself, the tables are loaded, and two judges look: `depeche verify`
 it (every input has one outcome, every record of the log is in one segment, revisions go 1, 2, 3 …).
 The model is its memory twin: how articles are read is no part of how they are delivered.
 
+What such runs found, each mended with a test of its own, and its seed run again:
+- a pull that failed could be doubled by bytes that were still on their way: a writer now fences before it looks,
+- an article withdrawn twice had one event id,
+- one Kafka folder in 64 could not be formatted: its id began with a dash,
+- a partition given away by a worker that was killed at that moment stayed with nobody (seed 150 never finished):
+  [decision 6](decisions/0006-stranded-partitions.md),
+- an archive whose bucket belongs to another Kafka closed segments that end before they start; it refuses now.
+
 Run it: `make chaos CHAOS_RUNS=300`. One seed again: `.venv/bin/python -m tests.chaos.real --seed 17`.
 """
 
