@@ -15,30 +15,9 @@ from pipeline.errors import Misconfigured, RetryLater
 from pipeline.manifest import manifests
 from pipeline.ports import Partition
 from pipeline.worker import run
+from tests.flow.crashing import Crash, CrashingStore
 from tests.flow.segments import TOPIC, archived, full, written
 from tests.flow.world import drain
-
-
-class Crash(BaseException):
-    """The process dies here."""
-
-
-class CrashingStore(MemoryStore):
-    """Dies at its `at`-th create, before it took effect or just after."""
-
-    def __init__(self, inner: MemoryStore, at: int, *, after: bool) -> None:
-        super().__init__()
-        self.objects = inner.objects
-        self._left, self._after = at, after
-
-    def create(self, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> bool:
-        self._left -= 1
-        if self._left == 0 and not self._after:
-            raise Crash
-        stored = super().create(key, data, metadata)
-        if self._left == 0:
-            raise Crash
-        return stored
 
 
 def test_every_record_is_in_exactly_one_segment() -> None:

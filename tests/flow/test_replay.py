@@ -13,6 +13,7 @@ from pipeline.errors import DepecheError, RetryLater
 from pipeline.operate.verify import verify
 from pipeline.ports import Message, Partition, Record
 from pipeline.replay.reader import Steps
+from tests.flow.crashing import Crash, CrashingStore
 from tests.flow.replayed import Line, Shortened
 from tests.flow.world import drain
 
@@ -36,28 +37,6 @@ def line() -> Line:
 def archive_only(line: Line) -> None:
     """Let the archive hold everything."""
     line.live("archive")
-
-
-class CrashError(BaseException):
-    """The process dies here."""
-
-
-class CrashingStore(MemoryStore):
-    """Dies at its `at`-th create, before it took effect or just after."""
-
-    def __init__(self, inner: MemoryStore, at: int, *, after: bool) -> None:
-        super().__init__()
-        self.objects = inner.objects
-        self._left, self._after = at, after
-
-    def create(self, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> bool:
-        self._left -= 1
-        if self._left == 0 and not self._after:
-            raise CrashError
-        stored = super().create(key, data, metadata)
-        if self._left == 0:
-            raise CrashError
-        return stored
 
 
 def told(line: Line, version: str = "v2") -> list[tuple[object, ...]]:
@@ -129,7 +108,7 @@ def test_the_archive_is_read_first(line: Line) -> None:
 def test_a_kill_at_any_write_loses_and_doubles_nothing(line: Line, at: int, after: bool) -> None:
     line.replay("whole", segment_bytes=1).run()
     dying = line.replay(store=CrashingStore(line.store, at, after=after), segment_bytes=1)
-    with pytest.raises(CrashError):
+    with pytest.raises(Crash):
         dying.run()
     line.replay(segment_bytes=1).run()
     assert line.outcomes() == line.inputs()
@@ -150,10 +129,10 @@ def test_a_kill_in_the_midst_of_reading_loses_and_doubles_nothing(line: Line, at
         nonlocal left
         left -= 1
         if left == 0:
-            raise CrashError
+            raise Crash
         return right.normalise(batch, states, now)
 
-    with pytest.raises(CrashError):
+    with pytest.raises(Crash):
         line.replay(steps=Steps(dying, right.enrich), segment_bytes=1).run(stop=stop)
     line.replay().run()
     assert line.outcomes() == line.inputs()

@@ -144,3 +144,22 @@ def causes(events: Iterable[Event]) -> Mapping[str, int]:
 def positions(world: World, name: str) -> dict[Partition, int]:
     """Return where a step's group stands."""
     return dict(world.broker.positions(flow.group(name)))
+
+
+ENGLISH = "The minister said on Tuesday that talks would resume next week in the capital of the country."
+
+
+def with_a_rejection() -> World:
+    """Return a world that has normalised four articles and turned down one in English."""
+    made = World()
+    made.publish([made.raw(n) for n in range(4)])
+    made.publish([made.raw(9, ENGLISH)])
+    normalised(made)
+    return made
+
+
+def normalised(world: World) -> None:
+    """Let normalise read everything and leave."""
+    worker = world.transform("normalise")
+    drain(worker)
+    worker.finish()

@@ -7,24 +7,12 @@ from pipeline.errors import DepecheError
 from pipeline.operate import doctor
 from pipeline.operate.preflight import DISK_NEEDED, MEMORY_NEEDED, obstacles
 from pipeline.operate.status import status
-from tests.flow.world import World, drain
-
-ENGLISH = "The minister said on Tuesday that talks would resume next week in the capital of the country."
+from tests.flow.world import World, with_a_rejection
 
 
 @pytest.fixture
 def world() -> World:
-    made = World()
-    made.publish([made.raw(n) for n in range(4)])
-    made.publish([made.raw(9, ENGLISH)])
-    normalised(made)
-    return made
-
-
-def normalised(world: World) -> None:
-    worker = world.transform("normalise")
-    drain(worker)
-    worker.finish()
+    return with_a_rejection()
 
 
 def test_status_counts_what_each_step_has_before_it(world: World) -> None:

@@ -19,24 +19,12 @@ from pipeline.ports import Message, Partition
 from pipeline.pull import pull_source
 from pipeline.worker import run
 from tests.fixtures.seeds import BAD
-from tests.flow.world import World, drain, positions
-
-ENGLISH = "The minister said on Tuesday that talks would resume next week in the capital of the country."
+from tests.flow.world import ENGLISH, World, drain, normalised, positions, with_a_rejection
 
 
 @pytest.fixture
 def world() -> World:
-    made = World()
-    made.publish([made.raw(n) for n in range(4)])
-    made.publish([made.raw(9, ENGLISH)])
-    normalised(made)
-    return made
-
-
-def normalised(world: World) -> None:
-    worker = world.transform("normalise")
-    drain(worker)
-    worker.finish()
+    return with_a_rejection()
 
 
 def writer(world: World) -> MemoryWriter:
