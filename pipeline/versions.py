@@ -84,8 +84,9 @@ class TablesWithin:
         return {key.removeprefix(self._root) for key in self._tables.loaded()}
 
     def load(self, manifest: str, tables: object) -> bool:
-        """Load nothing: this is a view."""
-        raise NotImplementedError(f"{manifest} is loaded under its full name")
+        """Raise TypeError: this is a view, and a segment is loaded under its full name."""
+        del tables
+        raise TypeError(f"{manifest} cannot be loaded through a view of one version")
 
     def query(self, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
         """See `Warehouse.query`."""

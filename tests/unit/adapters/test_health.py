@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from http.client import HTTPConnection
 
 import pytest
@@ -54,5 +55,6 @@ def test_a_taken_port_is_a_setting_to_mend() -> None:
 
 
 def test_without_a_port_nothing_listens() -> None:
+    before = threading.enumerate()
     with served("no such host", 0, Pulse(MemoryClock()), 300):
-        pass
+        assert threading.enumerate() == before
