@@ -75,7 +75,7 @@ class Server:
         self._log, self._ready = log, ready
         self._environment = os.environ | (environment or {})
         self.held = False
-        """Whether it shall stay down for now."""
+        """Whether it shall stay down until somebody lets it go."""
         self.start()
 
     def start(self) -> None:
