@@ -1,12 +1,12 @@
 """Commands that make the line run: pull, work, load, and the services under it."""
 
-import signal
 from datetime import date
 from typing import Annotated, Literal
 
 import typer
 
 from pipeline.cli.output import AsJson, print_json, print_table, say
+from pipeline.cli.stopping import asked_to_stop
 from pipeline.errors import Misconfigured
 
 
@@ -49,15 +49,8 @@ def run(
     """Run one streaming worker until it is stopped."""
     from pipeline import bootstrap
 
-    stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    counts = bootstrap.run_step(step, until_caught_up=until_caught_up, stop=lambda: stopped)
+    stopped = asked_to_stop()
+    counts = bootstrap.run_step(step, until_caught_up=until_caught_up, stop=stopped)
     say(f"{step}: " + ", ".join(f"{value} {name}" for name, value in counts.items()))
 
 

@@ -1,11 +1,11 @@
 """`depeche replay`: the archive again, into a version of its own; compared, switched to, and back."""
 
-import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.output import AsJson, print_json, print_table, say
+from pipeline.cli.stopping import asked_to_stop
 
 if TYPE_CHECKING:
     from pipeline.operate.comparison import Comparison
@@ -27,17 +27,10 @@ def replay_start(
     """Read every fetched article again, archive first, up to the end of the log; go on where a killed one ended."""
     from pipeline import bootstrap
 
-    stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    counts = dict(bootstrap.start_replay(version, stop=lambda: stopped, follow=follow, only=partition or ()))
+    stopped = asked_to_stop()
+    counts = dict(bootstrap.start_replay(version, stop=stopped, follow=follow, only=partition or ()))
     print_json(counts) if as_json else print_table([{"version": version, **counts}], "nothing")
-    say("stopped; the same command goes on" if stopped else f"caught up; see `depeche replay compare {version}`")
+    say("stopped; the same command goes on" if stopped() else f"caught up; see `depeche replay compare {version}`")
 
 
 @app.command("list")

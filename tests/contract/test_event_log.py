@@ -1,18 +1,11 @@
 """What every event log promises, asked of Kafka itself and of its memory twin."""
 
-import contextlib
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
-from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
 
 from pipeline.adapters.kafka import KafkaBrowser, KafkaLog, KafkaWriter, create_topics
@@ -20,25 +13,7 @@ from pipeline.adapters.memory import MemoryBroker, MemoryBrowser, MemoryLog, Mem
 from pipeline.errors import Fenced, RetryLater
 from pipeline.ports import EventLog, LogBrowser, Message, Partition, Record
 from pipeline.progress import has_passed, remaining
-from tests.fixtures.servers import free_ports, start_kafka
-
-
-class Watcher:
-    """A rebalance listener that starts where it is told and notes what it was given."""
-
-    def __init__(self, starts: Mapping[Partition, int] | None = None) -> None:
-        self.starts = starts or {}
-        self.owned: set[Partition] = set()
-
-    def assigned(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
-        self.owned |= set(partitions)
-        return {p: self.starts[p] for p in partitions if p in self.starts}
-
-    def revoked(self, partitions: Sequence[Partition]) -> None:
-        self.owned -= set(partitions)
-
-    def lost(self, partitions: Sequence[Partition]) -> None:
-        self.revoked(partitions)
+from tests.fixtures.logs import Watcher, everything, messages
 
 
 class World(NamedTuple):
@@ -92,10 +67,6 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     browser.close()
 
 
-def messages(topic: str, count: int) -> list[Message]:
-    return [Message(topic, f"k{n}".encode(), (("ce_id", b"%d" % n),), b"v%d" % n) for n in range(count)]
-
-
 def poll_until(log: EventLog, enough: Callable[[list[Record]], bool], tries: int = 60) -> list[Record]:
     got: list[Record] = []
     for _ in range(tries):
@@ -107,10 +78,6 @@ def poll_until(log: EventLog, enough: Callable[[list[Record]], bool], tries: int
 
 def ends(records: Sequence[Record]) -> dict[Partition, int]:
     return {Partition(r.topic, r.partition): r.offset + 1 for r in records}
-
-
-def everything(browser: LogBrowser, topic: str) -> list[Record]:
-    return [r for p, (start, end) in browser.bounds(topic).items() for r in browser.read(p, start, end)]
 
 
 def test_what_is_written_is_read_in_order_with_key_headers_and_value(world: World) -> None:
@@ -280,96 +247,3 @@ def test_a_read_left_in_the_middle_spoils_none_that_follows(world: World) -> Non
 
 def test_a_group_that_never_was_has_no_positions(world: World) -> None:
     assert world.browser.committed(f"never-{uuid4().hex}", world.topic) == {}
-
-
-def test_a_broker_where_no_group_ever_was_answers_too(tmp_path: Path) -> None:
-    port, controller = free_ports(2)
-    process = start_kafka(tmp_path, port, controller)
-    browser = KafkaBrowser(f"127.0.0.1:{port}")
-    try:
-        assert browser.committed("first", "absent") == {}
-    finally:
-        browser.close()
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def test_a_read_waits_for_what_an_open_transaction_may_still_commit(kafka: str) -> None:
-    topic = f"t-{uuid4().hex[:8]}"
-    create_topics(kafka, [topic], compacted=[], partitions=1, replication=1)
-    producer = KafkaProducer(bootstrap_servers=kafka, transactional_id=topic)
-    producer.init_transactions()
-    producer.begin_transaction()
-    producer.send(topic, b"late", partition=0).get(timeout=10)
-    browser = KafkaBrowser(kafka)
-    (partition,) = browser.bounds(topic)
-    start, end = browser.bounds(topic)[partition]
-    assert end == 1
-    timer = threading.Timer(1.0, producer.commit_transaction)
-    timer.start()
-    assert [r.value for r in browser.read(partition, start, end)] == [b"late"]
-    timer.join()
-    producer.close()
-    browser.close()
-
-
-def test_an_empty_transaction_fences_whoever_wrote_under_that_name_before(kafka: str) -> None:
-    topic = f"fence-{uuid4().hex[:8]}"
-    create_topics(kafka, [topic], compacted=(), partitions=1, replication=1)
-    with closing(KafkaWriter(kafka, topic)) as first, closing(KafkaWriter(kafka, topic)) as second:
-        first.write(messages(topic, 1))
-        second.write([])
-        with pytest.raises(Fenced):
-            first.write(messages(topic, 2))
-        second.write(messages(topic, 1))
-    with closing(KafkaBrowser(kafka)) as browser:
-        assert len(everything(browser, topic)) == 2
-
-
-def test_a_partition_given_away_by_a_member_that_dies_finds_an_owner(kafka: str) -> None:
-    topic = f"t-{uuid4().hex[:8]}"
-    create_topics(kafka, [topic], compacted=(), partitions=2, replication=1)
-
-    class Dying(Watcher):
-        """Never returns from giving a partition away, as if the process had been killed there."""
-
-        gave, end = threading.Event(), threading.Event()
-
-        def revoked(self, partitions: Sequence[Partition]) -> None:
-            super().revoked(partitions)
-            self.gave.set()
-            self.end.wait(60)
-
-    def member(instance: str, watcher: Watcher) -> KafkaLog:
-        return KafkaLog(kafka, group=topic, topics=[topic], instance=instance, rebalance=watcher, transactional=False)
-
-    def keep_polling(log: KafkaLog) -> None:
-        with contextlib.suppress(RetryLater):  # another bears his name by then
-            while not dying.end.is_set():
-                log.poll(0.2, 10)
-
-    dying, heir, other = Dying(), Watcher(), Watcher()
-    first, second = member("a", dying), member("b", other)
-    poll_for(first, lambda: len(dying.owned) == 2)
-    threading.Thread(target=keep_polling, args=(first,), daemon=True).start()
-    poll_for(second, dying.gave.is_set)
-    third = member("a", heir)
-    try:
-        for _ in range(60):
-            third.poll(0.2, 10)
-            second.poll(0.2, 10)
-            if len(heir.owned | other.owned) == 2:
-                break
-        assert (len(heir.owned), len(other.owned)) == (1, 1)
-    finally:
-        dying.end.set()
-        for log in (second, third):
-            log.close()
-
-
-def poll_for(log: KafkaLog, ready: Callable[[], bool]) -> None:
-    for _ in range(100):
-        log.poll(0.2, 10)
-        if ready():
-            return
-    raise AssertionError("it did not come to that")

@@ -150,3 +150,17 @@ class Shortened(MemoryBrowser):
     def read(self, partition: Partition, start: int, end: int) -> Iterator[Record]:
         assert start >= self.bounds(partition.topic)[partition][0], "these records are gone"
         yield from super().read(partition, start, end)
+
+
+DENIAL = "Le ministre a démenti mardi avoir accusé la Russie, selon son cabinet à Paris."
+
+
+def beside_another_version() -> Line:
+    """Return a line whose tables hold the live version, beside a version `v2` by another model that has read it all."""
+    made = Line()
+    made.publish([made.raw(n) for n in range(12)])
+    made.publish([made.raw(1, DENIAL)])
+    made.live()
+    made.load()
+    made.replay().run()
+    return made

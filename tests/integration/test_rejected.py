@@ -3,8 +3,6 @@
 import base64
 import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,10 +20,9 @@ from pipeline.errors import Flaw, RetryLater
 from pipeline.operate import rejected
 from pipeline.ports import Message
 from pipeline.transform import Transform
-from tests.fixtures.servers import ACCESS, SECRET, free_ports, start_kafka
-from tests.flow.world import World
+from tests.fixtures.own_line import own_line
+from tests.flow.world import ENGLISH, World
 
-ENGLISH = "The minister said on Tuesday that talks would resume next week in the capital of the country."
 ROOT = Path(__file__).parent.parent.parent
 REFUSED = flow.rejected(flow.FETCHED)
 
@@ -81,27 +78,10 @@ class Line:
 
 @pytest.fixture(scope="module")
 def line(s3_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
-    home = tmp_path_factory.mktemp("rejected")
-    port, controller = free_ports(2)
-    broker = start_kafka(home / "kafka", port, controller)
-    environment = {
-        "DEPECHE_HOME": str(home),
-        "DEPECHE_KAFKA_BOOTSTRAP": f"127.0.0.1:{port}",
-        "DEPECHE_S3_ENDPOINT": f"http://127.0.0.1:{s3_port}",
-        "DEPECHE_S3_BUCKET": f"rejected-{uuid4().hex[:8]}",
-        "DEPECHE_S3_ACCESS_KEY": ACCESS,
-        "DEPECHE_S3_SECRET_KEY": SECRET,
-    }
-    made = Line(f"127.0.0.1:{port}")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        bootstrap.prepare(bootstrap.settings())
+    with own_line(tmp_path_factory.mktemp("rejected"), s3_port) as kafka:
+        made = Line(kafka)
         yield made
-    made.browser.close()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(broker.pid, signal.SIGKILL)
-    broker.wait()
+        made.browser.close()
 
 
 def test_four_retries_at_once_write_each_rejection_once(line: Line) -> None:

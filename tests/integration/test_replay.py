@@ -1,6 +1,5 @@
 """A replay on real Kafka, S3 and model: killed, gone on with, compared, switched to, and rolled back."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -10,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -22,8 +20,8 @@ from pipeline.manifest import manifests
 from pipeline.operate.verify import verify
 from pipeline.ports import Message
 from pipeline.store.outcomes import table_of
+from tests.fixtures.own_line import own_line
 from tests.fixtures.seeds import SEEDS
-from tests.fixtures.servers import ACCESS, SECRET, free_ports, start_kafka
 
 ROOT = Path(__file__).parent.parent.parent
 MODEL = ROOT / "models" / "fr-news-small"
@@ -33,29 +31,12 @@ MODEL = ROOT / "models" / "fr-news-small"
 def home(s3_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yield the folder of a line whose archive ends before its log does, with its live version in the tables."""
     home = tmp_path_factory.mktemp("replay")
-    port, controller = free_ports(2)
-    broker = start_kafka(home / "kafka", port, controller)
-    environment = {
-        "DEPECHE_HOME": str(home),
-        "DEPECHE_KAFKA_BOOTSTRAP": f"127.0.0.1:{port}",
-        "DEPECHE_S3_ENDPOINT": f"http://127.0.0.1:{s3_port}",
-        "DEPECHE_S3_BUCKET": f"replay-{uuid4().hex[:8]}",
-        "DEPECHE_S3_ACCESS_KEY": ACCESS,
-        "DEPECHE_S3_SECRET_KEY": SECRET,
-        "DEPECHE_SEGMENT_SECONDS": "0.3",
-        "DEPECHE_SOURCES": str(SEEDS / "sources.yaml"),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        bootstrap.prepare(bootstrap.settings())
+    sources = {"SEGMENT_SECONDS": "0.3", "SOURCES": str(SEEDS / "sources.yaml")}
+    with own_line(home, s3_port, **sources):
         bootstrap.fetch_sources(["agence-textes"])
         run("archive")
         bootstrap.fetch_sources(["archives-jsonl"])
         yield home
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(broker.pid, signal.SIGKILL)
-    broker.wait()
 
 
 def run(*steps: str) -> None:
