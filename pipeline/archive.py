@@ -24,7 +24,7 @@ from uuid import uuid4
 import structlog
 
 from pipeline.errors import Misconfigured, RetryLater
-from pipeline.manifest import manifest_key, manifest_prefix, read_manifest
+from pipeline.manifest import Manifest, manifest_key, manifest_prefix, read_manifest
 from pipeline.ports import Clock, EventLog, LogBrowser, ObjectStore, Partition, Record
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,9 @@ class _File(Protocol):
     def data(self) -> bytes: ...
 
 
-class _Segment(Protocol):
+class Segment(Protocol):
+    """What is stored at once: files, and the manifest that names them."""
+
     @property
     def files(self) -> Sequence[_File]: ...
     @property
@@ -55,7 +57,7 @@ class _Segment(Protocol):
 class Cut(Protocol):
     """The pure function that turns records into files and a manifest."""
 
-    def __call__(self, records: Sequence[Record], *, start: int, end: int, now: datetime, unique: str) -> _Segment: ...
+    def __call__(self, records: Sequence[Record], *, start: int, end: int, now: datetime, unique: str) -> Segment: ...
 
 
 @dataclass
@@ -97,6 +99,25 @@ def _last_key(store: ObjectStore, prefix: str, after: str) -> str | None:
     for info in store.list(prefix, after):
         last = info.key
     return last
+
+
+def close_segment(store: ObjectStore, segment: Segment) -> Manifest | None:
+    """Store a segment's files and then its manifest: steps 2 and 3. Return None where it is ours, by an answer or by
+    finding it there after the answer was lost; else the manifest of who closed it first.
+
+    Raises `RetryLater` when the store is out of reach, or has something else under a name nobody else can have.
+    """
+    for file in segment.files:
+        # A name nobody else can have is taken only if we took it ourselves and the answer was lost.
+        if not store.create(file.key, file.data) and store.get(file.key) != file.data:
+            raise RetryLater(f"the store has something else at {file.key}, a name nobody else can have")
+    if store.create(segment.manifest_key, segment.manifest):
+        return None
+    there = store.get(segment.manifest_key)
+    if there != segment.manifest:
+        return read_manifest(there)
+    log.info("stored already, the answer was lost", manifest=segment.manifest_key)
+    return None
 
 
 class Archive:
@@ -230,16 +251,10 @@ class Archive:
             return
         end = buffer.records[-1].offset + 1
         segment = self._cut(buffer.records, start=buffer.start, end=end, now=self._clock.now(), unique=uuid4().hex[:12])
-        for file in segment.files:
-            # A name nobody else can have is taken only if we took it ourselves and the answer was lost.
-            if not self._store.create(file.key, file.data) and self._store.get(file.key) != file.data:
-                raise RetryLater(f"the store has something else at {file.key}, a name nobody else can have")
-        if not self._store.create(segment.manifest_key, segment.manifest):
-            there = self._store.get(segment.manifest_key)
-            if there != segment.manifest:
-                self._yield_to_winner(partition, segment.manifest_key, read_manifest(there).end)
-                return
-            log.info("stored already, the answer was lost", manifest=segment.manifest_key)
+        winner = close_segment(self._store, segment)
+        if winner is not None:
+            self._yield_to_winner(partition, segment.manifest_key, winner.end)
+            return
         self._doubtful = False
         del self._buffers[partition]
         self._next[partition] = self._untold[partition] = end

@@ -21,7 +21,7 @@ from uuid import uuid4
 import structlog
 
 from pipeline import progress
-from pipeline.archive import chain_end
+from pipeline.archive import chain_end, close_segment
 from pipeline.errors import DepecheError, RetryLater
 from pipeline.events import ArticleState
 from pipeline.flow import ENRICHED, FETCHED
@@ -207,11 +207,7 @@ class Replay:
             now=self._clock.now(),
             unique=uuid4().hex[:12],
         )
-        for file in segment.files:
-            # A name nobody else can have is taken only if we took it ourselves and the answer was lost.
-            if not self._view.create(file.key, file.data) and self._view.get(file.key) != file.data:
-                raise RetryLater(f"the store has something else at {file.key}, a name nobody else can have")
-        if not self._view.create(segment.manifest_key, segment.manifest):
+        if close_segment(self._view, segment) is not None:
             self.counts["lost_races"] += 1
             log.warning("another replay of this version closed this segment", manifest=segment.manifest_key)
             raise _LostRace
