@@ -113,8 +113,8 @@ def _recover(step: str, line: _Line, strike: Callable[[], None]) -> tuple[float,
     struck = time.monotonic()
     strike()
     line.supervise()
-    open_end = line.written(step)
-    left = line.position(step)
+    open_end = _answer(lambda: line.written(step))
+    left = _answer(lambda: line.position(step))
     reached = {
         "commit": lambda: line.position(step) > left,
         "caught up": lambda: line.lag(step) <= usual,
@@ -142,14 +142,27 @@ def _usual_lag(step: str, line: _Line) -> int:
     until, largest = time.monotonic() + _CALM_S, 0
     while time.monotonic() < until:
         line.supervise()
-        largest = max(largest, line.lag(step))
+        largest = max(largest, _answer(lambda: line.lag(step)))
         time.sleep(0.1)
     return largest
 
 
 def _asked(question: Callable[[], bool]) -> bool:
-    """Return the answer; while the broker is away there is none."""
+    """Return the answer; while the broker is away it is no."""
     try:
         return question()
     except RetryLater:
         return False
+
+
+def _answer(question: Callable[[], int]) -> int:
+    """Return the answer, once the broker is there to give it."""
+    answer = 0
+
+    def answered() -> bool:
+        nonlocal answer
+        answer = question()
+        return True
+
+    wait(lambda: _asked(answered), "an answer")
+    return answer

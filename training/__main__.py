@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, default=_ROOT / ".depeche" / "training")
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
+    parser.add_argument("--cycles", type=int, default=Recipe.cycles, help="further short runs that enter the mean")
     parser.add_argument("--limit", type=int, default=None, help="documents, for a quick try")
     parser.add_argument("--version", default="0.3.0")
     options = parser.parse_args()
@@ -48,7 +49,7 @@ def main() -> None:
     model = Reader(encoder_of(base, keep, options.layers), labels)
     data = [[encode(e, tokenizer, labels) for e in d] for d in wanted.values()][: options.limit]
     print(f"{sum(map(len, data))} sentences of {len(data)} documents, test split {split.hash[:12]}", flush=True)
-    recipe = Recipe(epochs=options.epochs)
+    recipe = Recipe(epochs=options.epochs, cycles=options.cycles)
     train(model, data, frame_of(tokenizer), labels, recipe, options.scratch / "checkpoint.pt")
     export(model, tokenizer, labels, options.out, options.version, data)
     calibrate(options.out, [d for name, d in documents.items() if name in split.dev])

@@ -1,4 +1,8 @@
-"""Training: one seed, AdamW with layer-wise decay, batches of similar length, checkpoints that resume."""
+"""Training: one seed, AdamW with layer-wise decay, batches of similar length, checkpoints that resume.
+
+The weights that ship are the mean of several: those at the end of the run, and at the end of each short cycle that
+goes on from there with the rate raised again (Izmailov et al. 2018, stochastic weight averaging).
+"""
 
 import random
 import time
@@ -8,6 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from pipeline.adapters.onnx_windows import Frame
 from training.encode import Encoded, Packed, batches, shuffled
@@ -21,6 +26,11 @@ class Recipe:
     """Hyper-parameters. Source: the trials listed in training/README.md."""
 
     epochs: int = 10
+    cycles: int = 3
+    """Further runs from the end of the first; their ends and its own are averaged."""
+    cycle_epochs: int = 3
+    cycle_rate: float = 0.5
+    """Where a cycle begins, as a part of the first run's highest rate."""
     tokens: int = 1024
     """Tokens of a batch, padding included."""
     encoder_rate: float = 2e-4
@@ -28,6 +38,19 @@ class Recipe:
     layer_decay: float = 0.95
     warmup: float = 0.06
     seed: int = 13
+
+    @property
+    def ends(self) -> list[int]:
+        """The epochs, counted from 0, after which the weights enter the mean."""
+        return [self.epochs - 1 + n * self.cycle_epochs for n in range(self.cycles + 1)]
+
+    def rate_at(self, step: int, steps_of_epoch: int) -> float:
+        """Return the part of the full rate at `step`: up within `warmup`, down to a fiftieth; lower in cycles."""
+        first, later = self.epochs * steps_of_epoch, self.cycle_epochs * steps_of_epoch
+        length, peak = (first, 1.0) if step < first or not self.cycles else (later, self.cycle_rate)
+        within = step if step < first or not self.cycles else (step - first) % later
+        warm = max(1, int(length * self.warmup))
+        return peak * min(1.0, (within + 1) / warm) * max(0.02, 1.0 - within / length)
 
 
 def _half_precision() -> bool:
@@ -68,25 +91,24 @@ def train(
     recipe: Recipe,
     checkpoint: Path,
 ) -> Reader:
-    """Return the model after `recipe.epochs`; goes on after the last whole epoch found in `checkpoint`."""
+    """Return the model with the mean of its weights at `recipe.ends`; goes on after the last whole epoch saved."""
     torch.manual_seed(recipe.seed)
     model = without_attention_dropout(model)
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), fused=True)
-    steps = recipe.epochs * sum(1 for _ in _epoch(documents, frame, recipe, 0))
-    warm = max(1, int(steps * recipe.warmup))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda s: min(1.0, (s + 1) / warm) * max(0.02, 1.0 - s / steps)
-    )
-    first = 0
+    steps = sum(1 for _ in _epoch(documents, frame, recipe, 0))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: recipe.rate_at(step, steps))
+    first, mean = 0, AveragedModel(model)
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         schedule.load_state_dict(saved["schedule"])
+        mean.load_state_dict(saved["mean"])
         first = saved["epoch"] + 1
     modes = allowed_modes(labels)
     half = _half_precision()
-    for epoch in range(first, recipe.epochs):
+    last = recipe.ends[-1]
+    for epoch in range(first, last + 1):
         model.train()
         began, total = time.monotonic(), 0.0
         for n, batch in enumerate(_epoch(documents, frame, recipe, epoch), 1):
@@ -100,10 +122,13 @@ def train(
             total += float(loss.detach())
             if n % 100 == 0:
                 spent = time.monotonic() - began
-                print(f"epoch {epoch + 1}/{recipe.epochs} batch {n} loss {total / n:.4f} {spent:.0f} s", flush=True)
+                print(f"epoch {epoch + 1}/{last + 1} batch {n} loss {total / n:.4f} {spent:.0f} s", flush=True)
+        if epoch in recipe.ends:
+            mean.update_parameters(model)
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
-        torch.save(state | {"epoch": epoch}, checkpoint)
-    return model.eval()
+        torch.save(state | {"epoch": epoch, "mean": mean.state_dict()}, checkpoint)
+    averaged: Reader = mean.module
+    return averaged.eval()
 
 
 def _epoch(documents: Sequence[Sequence[Encoded]], frame: Frame, recipe: Recipe, epoch: int) -> Iterator[list[Packed]]:
