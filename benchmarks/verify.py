@@ -51,12 +51,12 @@ class Figure(NamedTuple):
 
 
 def measure() -> list[Figure]:
-    """Return figures for 200,000 and 2,000,000 small records, and for 200,000 enriched articles."""
+    """Return figures for 200,000 and 2,000,000 small records, and for 1,000,000 enriched articles."""
     out = []
     for what, topic, few in (
         ("small records", flow.FETCHED, 200_000),
         ("small records", flow.FETCHED, 2_000_000),
-        ("articles", flow.ENRICHED, 200_000),
+        ("articles", flow.ENRICHED, 1_000_000),
     ):
         with tempfile.TemporaryDirectory() as folder:
             _fill(DirectoryStore(Path(folder)), topic, few)
