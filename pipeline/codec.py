@@ -76,7 +76,7 @@ EVENT_TYPES = (
     ),
     EventType(
         "news.article.enriched",
-        2,
+        3,
         EnrichedArticle,
         lambda e: e.article.article_id,
         lambda e: (e.article.article_id, str(e.article.revision), e.article.content_hash, e.model.sha256),
@@ -110,9 +110,15 @@ def _enriched_2_from_1(body: _Json) -> _Json:
     return body | {"quotes": [], "events": [event | {"inferred": []} for event in body["events"]]}
 
 
+def _enriched_3_from_2(body: _Json) -> _Json:
+    """Version 2 did not say which events are one, told again."""
+    return body | {"events": [event | {"same_as": None} for event in body["events"]]}
+
+
 UPCASTERS: Mapping[tuple[str, int], Callable[[_Json], _Json]] = {
     ("news.article.fetched", 1): _fetched_2_from_1,
     ("news.article.enriched", 1): _enriched_2_from_1,
+    ("news.article.enriched", 2): _enriched_3_from_2,
 }
 """(type, version) → what lifts a body of that version to the next."""
 

@@ -162,7 +162,9 @@ class NewsEvent(Struct, frozen=True, kw_only=True, gc=False):
     place: Place | None = None
     date: DateRange | None = None
     inferred: tuple[str, ...] = ()
-    """What the sentence does not say itself and the article does, e.g. `actors.country`."""
+    """What the sentence does not say itself and the article does: `date`, `place`, `actors.country` …"""
+    same_as: str | None = None
+    """The article's first telling of the event, where this is a later one."""
 
 
 class Quote(Struct, frozen=True, kw_only=True, gc=False):

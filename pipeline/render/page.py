@@ -8,11 +8,22 @@ meaning in words for screen readers, not by colour alone; the page follows the r
 import base64
 import hashlib
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.events import EnrichedArticle, NewsEvent, Sentence
-from pipeline.render.words import QUAD_CLASSES, headline, mention_counts, names, shown, when, where
+from pipeline.render.words import (
+    EVENTS,
+    QUAD_CLASSES,
+    day,
+    headline,
+    mention_counts,
+    names,
+    numbers,
+    shown,
+    when,
+    where,
+)
 
 _TYPE_NAMES = {
     "PER": "person",
@@ -172,23 +183,24 @@ def _noted(start: int, end: int, css: str, title: str, note: str) -> _Mark:
     return _Mark(start, end, css, title, f'<sup lang="en">{escape(note)}</sup>')
 
 
-def _events(events: Iterable[NewsEvent], prefix: str) -> str:
+def _events(events: Sequence[NewsEvent], prefix: str) -> str:
     rows = [
         (
             f'<tr id="{prefix}-e{n}">',
+            number,
             f"{e.type} {e.mode or ''}".strip(),
             QUAD_CLASSES[e.quad_class],
             names(e.actors),
             names(e.recipients),
-            where(e.place),
-            when(e.date),
+            where(e),
+            day(e),
             e.status,
             e.sentence.text,
         )
-        for n, e in enumerate(events, start=1)
+        for n, (number, e) in enumerate(zip(numbers(events), events, strict=True), start=1)
     ]
-    heads = ("Event", "Class", "Who", "To whom", "Where", "When", "Status", "Evidence")
-    return _table("Events", heads, rows)
+    heads = ("No.", "Event", "Class", "Who", "To whom", "Where", "When", "Status", "Evidence")
+    return _table(EVENTS, heads, rows)
 
 
 def _entities(enriched: EnrichedArticle) -> str:

@@ -1,6 +1,6 @@
 """An enriched article as tables for a terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.events import EnrichedArticle, NewsEvent, TimeExpression
-from pipeline.render.words import headline, mention_counts, names, shown, when, where
+from pipeline.render.words import EVENTS, day, headline, mention_counts, names, numbers, shown, when, where
 
 _QUAD_STYLES = {1: "green", 2: "bold green", 3: "yellow", 4: "bold red"}
 
@@ -23,15 +23,16 @@ def tables(enriched: EnrichedArticle) -> RenderableType:
     return Group(head, _event_table(enriched.events), _entity_table(enriched), _time_table(enriched.times), "")
 
 
-def _event_table(events: Iterable[NewsEvent]) -> Table:
-    table = _table("Events", "type", "who", "to whom", "where", "when", "status", "evidence")
-    for event in events:
+def _event_table(events: Sequence[NewsEvent]) -> Table:
+    table = _table(EVENTS, "no", "type", "who", "to whom", "where", "when", "status", "evidence")
+    for number, event in zip(numbers(events), events, strict=True):
         table.add_row(
+            number,
             Text(f"{event.type} {event.mode or ''}".strip(), style=_QUAD_STYLES[event.quad_class]),
             Text(shown(names(event.actors))),
             Text(shown(names(event.recipients))),
-            Text(shown(where(event.place))),
-            Text(when(event.date)),
+            Text(shown(where(event))),
+            Text(day(event)),
             Text(event.status),
             Text(shown(f"“{event.trigger.text}”")),
         )

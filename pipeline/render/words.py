@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from pipeline.events import DateRange, EnrichedArticle, Participant, Place, TimeExpression
+from pipeline.events import DateRange, EnrichedArticle, NewsEvent, Participant, Place, TimeExpression
 
 QUAD_CLASSES = {
     1: "verbal cooperation",
@@ -11,6 +11,9 @@ QUAD_CLASSES = {
     3: "verbal conflict",
     4: "material conflict",
 }
+
+EVENTS = "Events (2 = 1: event 1 told again; in brackets: said in another sentence)"
+"""The caption of a table whose rows are numbered and worded as below."""
 
 # Control characters move a terminal's cursor and more; the others turn the order in which letters are shown.
 _UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]")
@@ -36,8 +39,27 @@ def names(participants: Sequence[Participant]) -> str:
     return ", ".join(map(_named, participants))
 
 
-def where(place: Place | None) -> str:
-    """Return a place with its country, or nothing."""
+def numbers(events: Sequence[NewsEvent]) -> list[str]:
+    """Return a number for each event, and which one it tells again: `1`, `2`, `3 = 1`."""
+    of = {event.event_id: n for n, event in enumerate(events, start=1)}
+    return [f"{n} = {of[e.same_as]}" if e.same_as in of else str(n) for n, e in enumerate(events, start=1)]
+
+
+def where(event: NewsEvent) -> str:
+    """Return an event's place, in brackets where another sentence says it, or nothing."""
+    return _lent(event, "place", _place(event.place))
+
+
+def day(event: NewsEvent) -> str:
+    """Return an event's date, in brackets where another sentence says it, or nothing."""
+    return _lent(event, "date", when(event.date))
+
+
+def _lent(event: NewsEvent, name: str, words: str) -> str:
+    return f"[{words}]" if name in event.inferred else words
+
+
+def _place(place: Place | None) -> str:
     if place is None:
         return ""
     return f"{place.text} ({place.country})" if place.country else place.text

@@ -109,6 +109,7 @@ EVENTS = pa.schema(
         ("source", pa.string()),
         ("published_at", _TIME),
         ("inferred", _STRINGS),
+        ("same_as", pa.string()),
     ]
 )
 QUOTES = pa.schema(

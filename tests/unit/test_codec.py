@@ -85,15 +85,16 @@ def test_a_stored_event_of_version_1_is_lifted_to_version_2() -> None:
     assert event.envelope.version == 2
 
 
-def test_a_stored_enriched_article_of_version_1_is_lifted_to_version_2() -> None:
-    stored = json.loads((EXAMPLES / "enriched-v1.json").read_text())
+@pytest.mark.parametrize(("stored_as", "quotes", "inferred"), [("v1", 0, ()), ("v2", 1, ("recipients.country",))])
+def test_a_stored_enriched_article_is_lifted_to_version_3(stored_as: str, quotes: int, inferred: tuple[str]) -> None:
+    stored = json.loads((EXAMPLES / f"enriched-{stored_as}.json").read_text())
     headers = tuple((name, value.encode()) for name, value in stored["headers"].items())
     event = codec.decode(codec.Wire(b"", headers, json.dumps(stored["body"]).encode()))
     assert isinstance(event, Event)
     assert isinstance(event.data, EnrichedArticle)
-    assert event.data.quotes == ()
-    assert [(e.type, e.inferred) for e in event.data.events] == [("ACCUSE", ())]
-    assert event.envelope.version == 2
+    assert len(event.data.quotes) == quotes
+    assert [(e.type, e.inferred, e.same_as) for e in event.data.events] == [("ACCUSE", inferred, None)]
+    assert event.envelope.version == 3
 
 
 def test_every_older_version_has_its_upcaster_and_its_schema() -> None:

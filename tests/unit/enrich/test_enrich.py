@@ -49,6 +49,21 @@ def test_one_outcome_per_input_in_the_same_order_and_a_withdrawal_goes_through()
     assert emitted[1] == _withdrawn()
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Les alliés sont réunis vendredi à Kiev.", "CONSULT"),
+        ("Les alliés sont réunis lundi prochain à Kiev.", "AGREE"),
+        ("Les alliés sont réunis à Kiev.", "AGREE"),
+        ("Les alliés se réuniront vendredi à Kiev.", "AGREE"),
+    ],
+)
+def test_a_meeting_told_as_held_is_no_promise_of_one(text: str, kind: str) -> None:
+    promising = model(NAMES, {"sont réunis": "AGREE", "se réuniront": "AGREE"})
+    [event] = read_article(article(text), model=promising, now=NOW).events
+    assert event.type == kind
+
+
 def test_who_did_what_to_whom_where_and_when() -> None:
     enriched = _read("M. Stoltenberg s'est entretenu jeudi à Kiev. Jens Stoltenberg dirige l'Otan.")
     [event] = enriched.events
