@@ -10,7 +10,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
+from kafka.errors import KafkaTimeoutError
 
 from pipeline.adapters.kafka import KafkaBrowser, KafkaLog, KafkaWriter, create_topics
 from pipeline.errors import Fenced, RetryLater
@@ -102,6 +103,30 @@ def test_a_partition_given_away_by_a_member_that_dies_finds_an_owner(kafka: str)
         dying.end.set()
         for log in (second, third):
             log.close()
+
+
+@pytest.mark.parametrize("asking", ["going back", "assigned again"])
+def test_an_answer_that_came_too_late_is_no_position(kafka: str, asking: str) -> None:
+    topic = f"t-{uuid4().hex[:8]}"
+    create_topics(kafka, [topic], compacted=(), partitions=1, replication=1)
+    with closing(KafkaWriter(kafka, topic)) as writer:
+        writer.write(messages(topic, 9))
+    partition, of_client = Partition(topic, 0), TopicPartition(topic, 0)
+    with closing(KafkaLog(kafka, group=topic, topics=[topic], instance="one", rebalance=Watcher())) as log:
+        poll_for(log, lambda: bool(log._consumer.assignment()))
+        log.commit([], {partition: 3})
+        with pytest.raises(KafkaTimeoutError):
+            log._consumer.committed(of_client, timeout_ms=0)
+        log.poll(0.5, 10)  # now it comes: 3
+        log.commit([], {partition: 7})
+        if asking == "going back":
+            log.seek({partition: None})
+        else:
+            for assignment in ([], [of_client]):
+                log._consumer._subscription.assign_from_subscribed(assignment)
+            log._listener.on_partitions_assigned([of_client])
+        read = [record.offset for _ in range(20) for record in log.poll(0.2, 10)]
+    assert read == [7, 8]
 
 
 def poll_for(log: KafkaLog, ready: Callable[[], bool]) -> None:

@@ -221,7 +221,7 @@ class KafkaLog:
         return out
 
     def _welcome(self) -> None:
-        """Let the new partitions flow, each from where its owner says."""
+        """Let the new partitions flow, each from where its owner says, or else from the group's position of now."""
         waiting, self._listener.waiting = self._listener.waiting, []
         if not waiting:
             return
@@ -229,7 +229,7 @@ class KafkaLog:
             if self._writer is not None:
                 # What we left open when we were killed would be waited for until it times out.
                 self._writer.claim()
-            self.seek(self._rebalance.assigned(waiting))
+            self.seek({**dict.fromkeys(waiting), **self._rebalance.assigned(waiting)})
         except BaseException:
             self._listener.waiting = waiting + self._listener.waiting
             raise
@@ -264,6 +264,9 @@ class KafkaLog:
         is `TRANSACTION_TIMEOUT_MS` at most."""
         if self._writer is not None:
             self._writer.claim()
+        # kafka-python keeps an answer that came too late for whoever asks next for the same partitions, however
+        # long ago that was: docs/decisions/0007-positions-asked-anew.md.
+        self._consumer._coordinator._offset_fetch_futures.clear()
         with foreign_errors("asking for the group's position", self._bootstrap):
             offset: int | None = self._consumer.committed(tp, timeout_ms=2 * TRANSACTION_TIMEOUT_MS)
         return None if offset is None or offset < 0 else offset
