@@ -37,14 +37,15 @@ def told_again(article: Article, events: Sequence[NewsEvent]) -> list[NewsEvent]
 
     A date or place that a telling lacks and another has is lent to it; `inferred` says `date` or `place` then.
     """
-    stories: list[list[NewsEvent]] = []
+    stories: dict[tuple[str, str], list[list[NewsEvent]]] = defaultdict(list)
     for event in events:
-        story = _story_of(article, event, stories)
+        alike = stories[event.type, event.status]
+        story = _story_of(article, event, alike)
         if story is None:
-            stories.append([event])
+            alike.append([event])
         else:
             story.append(event)
-    told = {each.event_id: each for story in stories for each in _completed(story)}
+    told = {each.event_id: each for alike in stories.values() for story in alike for each in _completed(story)}
     return [told[event.event_id] for event in events]
 
 
@@ -60,10 +61,10 @@ def _story_of(article: Article, event: NewsEvent, stories: Sequence[list[NewsEve
 
 
 def _ties(story: Sequence[NewsEvent], event: NewsEvent) -> int | None:
-    """Return how much ties an event to a story; None where something sets it apart from one of the tellings."""
+    """Return how much ties an event to a story of its type and status; None where something sets it apart."""
     most = 0
     for told in story:
-        if (told.type, told.status) != (event.type, event.status) or told.sentence == event.sentence:
+        if told.sentence == event.sentence:
             return None
         compared = _compared(told, event)
         same = compared.count(_Compared.SAME)
@@ -108,11 +109,10 @@ def _nouns() -> Mapping[str, AbstractSet[str]]:
 
 def _parties(one: NewsEvent, other: NewsEvent) -> list[_Compared]:
     if one.type not in _MUTUAL:
+        guessed = {*one.inferred, *other.inferred}
         return [
-            _party(one.actors, other.actors, known="actors.country" not in (*one.inferred, *other.inferred)),
-            _party(
-                one.recipients, other.recipients, known="recipients.country" not in (*one.inferred, *other.inferred)
-            ),
+            _party(one.actors, other.actors, known="actors.country" not in guessed),
+            _party(one.recipients, other.recipients, known="recipients.country" not in guessed),
         ]
     first, second = _named([*one.actors, *one.recipients]), _named([*other.actors, *other.recipients])
     common = len(first & second)
