@@ -20,6 +20,8 @@ from pipeline.enrich.places import country_named
 from pipeline.events import Article, DateRange, NewsEvent, Participant, Place
 
 _DEFINITE = re.compile(r"(?:\b(?:le|la|ce|cet|cette)\s|\bl['’])$", re.IGNORECASE)
+# `l'invasion russe de février` says itself which one it means.
+_DESCRIBED = re.compile(r"\s(?:\w+\s)?(?:(?:de|du|des|contre)\b|d['’])", re.IGNORECASE)
 _FROM_FINE_TO_COARSE = ("instant", "hour", "day", "range", "week", "month", "season", "quarter", "year", "decade")
 # Who meets whom is often told the other way round, and how, only once.
 _MUTUAL = frozenset(("CONSULT", "AGREE"))
@@ -85,8 +87,9 @@ def _takes_up(article: Article, event: NewsEvent) -> bool:
     """Tell whether the trigger is a noun that means an event told before: `la réunion`, not `une réunion`."""
     if event.trigger.text.casefold() not in _nouns()[event.type]:
         return False
-    start = event.trigger.start
-    return _DEFINITE.search(article.text, max(0, start - 6), start) is not None
+    start, end = event.trigger.start, event.trigger.end
+    definite = _DEFINITE.search(article.text, max(0, start - 6), start)
+    return definite is not None and _DESCRIBED.match(article.text, end) is None
 
 
 def _leads(article: Article, told: NewsEvent, event: NewsEvent) -> bool:

@@ -71,6 +71,11 @@ def test_a_definite_noun_means_the_one_event_told_before() -> None:
     assert second.date == first.date
 
 
+def test_a_noun_that_says_itself_which_event_it_means_takes_up_none() -> None:
+    events = told("Jens Stoltenberg a rencontré jeudi Volodymyr Zelensky. La visite officielle de mars a duré un jour.")
+    assert [each.same_as for each in events] == [None, None]
+
+
 @pytest.mark.parametrize("noun", ["Une visite", "Sa prochaine visite", "Aucune visite"])
 def test_a_noun_that_is_not_definite_means_nothing_told_before(noun: str) -> None:
     events = told(f"Jens Stoltenberg a rencontré jeudi Volodymyr Zelensky. {noun} a duré un jour.")
