@@ -10,8 +10,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from kafka import KafkaProducer, TopicPartition
-from kafka.errors import KafkaTimeoutError
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import MemberToRemove
+from kafka.errors import KafkaConnectionError, KafkaTimeoutError, NoError
+from kafka.structs import OffsetAndMetadata
 
 from pipeline.adapters.kafka import KafkaBrowser, KafkaLog, KafkaWriter, create_topics
 from pipeline.errors import Fenced, RetryLater
@@ -107,13 +109,9 @@ def test_a_partition_given_away_by_a_member_that_dies_finds_an_owner(kafka: str)
 
 @pytest.mark.parametrize("asking", ["going back", "assigned again"])
 def test_an_answer_that_came_too_late_is_no_position(kafka: str, asking: str) -> None:
-    topic = f"t-{uuid4().hex[:8]}"
-    create_topics(kafka, [topic], compacted=(), partitions=1, replication=1)
-    with closing(KafkaWriter(kafka, topic)) as writer:
-        writer.write(messages(topic, 9))
-    partition, of_client = Partition(topic, 0), TopicPartition(topic, 0)
-    with closing(KafkaLog(kafka, group=topic, topics=[topic], instance="one", rebalance=Watcher())) as log:
-        poll_for(log, lambda: bool(log._consumer.assignment()))
+    partition, log = reading_nine(kafka)
+    of_client = TopicPartition(*partition)
+    with closing(log):
         log.commit([], {partition: 3})
         with pytest.raises(KafkaTimeoutError):
             log._consumer.committed(of_client, timeout_ms=0)
@@ -127,6 +125,86 @@ def test_an_answer_that_came_too_late_is_no_position(kafka: str, asking: str) ->
             log._listener.on_partitions_assigned([of_client])
         read = [record.offset for _ in range(20) for record in log.poll(0.2, 10)]
     assert read == [7, 8]
+
+
+def test_short_polls_join_a_group_too(kafka: str) -> None:
+    for _ in range(5):
+        topic = f"t-{uuid4().hex[:8]}"
+        create_topics(kafka, [topic], compacted=(), partitions=1, replication=1)
+        with closing(KafkaLog(kafka, group=topic, topics=[topic], instance="one", rebalance=Watcher())) as log:
+            for _ in range(4_000):
+                log.poll(0.002, 10)
+                if log._consumer.assignment():
+                    break
+            assert log._consumer.assignment()
+
+
+def test_a_member_that_was_forgotten_goes_on_where_the_others_left_off(kafka: str) -> None:
+    partition, log = reading_nine(kafka)
+    with closing(log):
+        log.commit([], {partition: 3})
+        forget(kafka, log, partition, others_came_to=7)
+        # As when it is cut off in the middle of joining: kafka-python then says nothing and keeps the partition.
+        log._consumer._coordinator.rejoining = True
+        log._consumer._coordinator.request_rejoin()
+        read = [record.offset for _ in range(40) for record in log.poll(0.2, 10)]
+    assert read == [7, 8]
+
+
+def test_a_batch_of_before_a_member_was_forgotten_cannot_be_committed(kafka: str) -> None:
+    partition, log = reading_nine(kafka)
+    with closing(log), closing(KafkaBrowser(kafka)) as browser:
+        forget(kafka, log, partition, others_came_to=7)
+        log._consumer._coordinator.reset_generation()
+        with pytest.raises(RetryLater):
+            log.commit(messages(partition.topic, 1), {partition: 3})
+        assert browser.committed(partition.topic, partition.topic) == {partition: 7}
+        assert len(everything(browser, partition.topic)) == 9
+
+
+def test_what_a_failed_poll_had_taken_from_its_buffers_is_read_again(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition, log = reading_nine(kafka)
+    with closing(log):
+        log.commit([], {partition: 3})
+        real = log._consumer.poll
+
+        def taken(**asked: object) -> object:
+            real(**asked)
+            raise KafkaConnectionError("cut")
+
+        log.seek({partition: None})
+        monkeypatch.setattr(log._consumer, "poll", taken)
+        with pytest.raises(RetryLater):
+            log.poll(1.0, 4)
+        monkeypatch.undo()
+        read = [record.offset for _ in range(20) for record in log.poll(0.2, 10)]
+    assert read == [3, 4, 5, 6, 7, 8]
+
+
+def reading_nine(kafka: str) -> tuple[Partition, KafkaLog]:
+    """Return a log that has read the nine records of a new topic's only partition."""
+    topic = f"t-{uuid4().hex[:8]}"
+    create_topics(kafka, [topic], compacted=(), partitions=1, replication=1)
+    with closing(KafkaWriter(kafka, topic)) as writer:
+        writer.write(messages(topic, 9))
+    log = KafkaLog(kafka, group=topic, topics=[topic], instance="one", rebalance=Watcher())
+    read: list[int] = []
+    for _ in range(100):
+        read += [record.offset for record in log.poll(0.2, 10)]
+        if len(read) == 9:
+            return Partition(topic, 0), log
+    raise AssertionError(f"read {read}")
+
+
+def forget(kafka: str, log: KafkaLog, partition: Partition, *, others_came_to: int) -> None:
+    """Put the only member out of its group, as when its session ends, and move the group on."""
+    admin = KafkaAdminClient(bootstrap_servers=kafka)
+    admin.remove_group_members(partition.topic, [MemberToRemove(group_instance_id="one")])
+    moved = {TopicPartition(*partition): OffsetAndMetadata(others_came_to, "", -1)}
+    assert set(admin.alter_group_offsets(partition.topic, moved).values()) == {NoError}
+    admin.close()
 
 
 def poll_for(log: KafkaLog, ready: Callable[[], bool]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from kafka import KafkaProducer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.base import MemberState
 from kafka.errors import (
     InvalidProducerEpochError,
     KafkaError,
@@ -32,9 +33,12 @@ from pipeline.adapters.kafka.connection import (
     require_sight,
     within,
 )
+from pipeline.errors import RetryLater
 from pipeline.ports import Message, Partition, Rebalance, Record
 
 BATCH_BYTES = 16 * 2**20
+# A transaction that takes longer than its timeout is the broker's to end; ours is given up before that.
+_FLUSH_S = TRANSACTION_TIMEOUT_MS / 1000 * 2 / 3
 _PARTITION_FETCH_BYTES = 4 * 2**20
 
 
@@ -45,6 +49,7 @@ class KafkaWriter:
         self._bootstrap = KafkaAccess.of(bootstrap)
         self._transactional_id = transactional_id
         self._producer: Any = None
+        self._dropped = 0
 
     def write(self, messages: Sequence[Message], offsets: Mapping[Any, Any] | None = None, member: Any = None) -> None:
         """Commit the messages, and the offsets of `member`'s group with them. Raises `RetryLater`, `Fenced`."""
@@ -76,7 +81,7 @@ class KafkaWriter:
                 producer.send(m.topic, value=m.value, key=m.key, headers=list(m.headers), partition=m.partition)
                 for m in messages
             ]
-            producer.flush(timeout=ANSWER_TIMEOUT_S / 2)
+            producer.flush(timeout=_FLUSH_S)
             for future in sent:
                 future.get(timeout=0)
             if offsets:
@@ -90,7 +95,8 @@ class KafkaWriter:
 
     def _ready(self) -> Any:
         if self._producer is None:
-            self._producer = KafkaProducer(
+            turn = self._dropped
+            producer = KafkaProducer(
                 **self._bootstrap.arguments(),
                 bootstrap_timeout_ms=BOOTSTRAP_MS,
                 reconnect_backoff_max_ms=RECONNECT_MS,
@@ -101,14 +107,27 @@ class KafkaWriter:
                 max_request_size=MAX_MESSAGE_BYTES,
                 max_block_ms=30_000,
             )
-            self._producer.init_transactions()
+            try:
+                producer.init_transactions()
+                if turn != self._dropped:
+                    # `within` left us behind: what goes on now has a producer of its own.
+                    raise RetryLater("this turn was given up")
+            except BaseException:
+                _close(producer)
+                raise
+            self._producer = producer
         return self._producer
 
     def _drop(self) -> None:
         producer, self._producer = self._producer, None
+        self._dropped += 1
         if producer is not None:
-            # In its own thread: closing a producer whose broker is gone can wait for ever.
-            threading.Thread(target=lambda: producer.close(timeout=2), daemon=True).start()
+            _close(producer)
+
+
+def _close(producer: Any) -> None:
+    # In its own thread: closing a producer whose broker is gone can wait for ever.
+    threading.Thread(target=lambda: producer.close(timeout=2), daemon=True).start()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -157,6 +176,7 @@ class KafkaLog:
         self._rebalance = rebalance
         self._writer = KafkaWriter(bootstrap, f"{group}.{instance}") if transactional else None
         self._settled = False
+        self._known_as = ""
         with foreign_errors(f"joining group {group}", self._bootstrap):
             self._consumer = consumer(
                 self._bootstrap,
@@ -171,12 +191,23 @@ class KafkaLog:
                 partition_assignment_strategy=[CooperativeStickyAssignor()],
             )
             self._listener.consumer = self._consumer
+            self._member = self._consumer.group_metadata()
             self._consumer.subscribe(list(topics), listener=self._listener)
 
     def poll(self, timeout: float, limit: int) -> list[Record]:
         """See `EventLog.poll`."""
         with foreign_errors("reading", self._bootstrap):
-            batches = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
+            self._finish_joining()
+            try:
+                batches = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
+            except BaseException:
+                # What it had taken from its buffers is gone with it.
+                self._begin_again()
+                raise
+            self._member = self._consumer.group_metadata()
+            if self._was_forgotten():
+                self._begin_again()
+                batches = {}
             batch = self._bounded(batches)
             try:
                 require_sight(self._consumer)
@@ -189,11 +220,32 @@ class KafkaLog:
                 raise
         return batch
 
+    def _finish_joining(self) -> None:
+        """See to it that a poll takes up the join that an earlier one left in flight; kafka-python may no longer know
+        that it wanted to join: docs/decisions/0008-joins-left-in-flight.md."""
+        if self._consumer._coordinator._join_task is not None:
+            self._consumer._coordinator.request_rejoin()
+
+    def _was_forgotten(self) -> bool:
+        """Tell whether the group has let us in anew since the last poll. kafka-python may then keep what we owned and
+        say nothing, though others may have worked on it: docs/decisions/0007-positions-asked-anew.md."""
+        if self._member.state is not MemberState.STABLE or self._member.member_id == self._known_as:
+            return False
+        before, self._known_as = self._known_as, self._member.member_id
+        return bool(before)
+
+    def _begin_again(self) -> None:
+        """Take every partition we own as lost and given to us again."""
+        owned = self._consumer.assignment()
+        if owned:
+            self._listener.on_partitions_lost(owned)
+            self._listener.on_partitions_assigned(owned)
+
     def _settle(self) -> None:
         """Ask for one more rebalance after the first join. A predecessor of our name that died between giving a
         partition away and joining again left it with nobody, and the broker lets a static member back in without
         looking: docs/decisions/0006-stranded-partitions.md."""
-        if not self._settled and self.joined:
+        if not self._settled and self._member.state is MemberState.STABLE:
             self._settled = True
             self._consumer._coordinator.request_rejoin()
 
@@ -240,7 +292,10 @@ class KafkaLog:
         """See `EventLog.commit`."""
         offsets = {TopicPartition(*p): OffsetAndMetadata(offset, "", -1) for p, offset in positions.items()}
         if self._writer is not None:
-            self._writer.write(messages, offsets, self._consumer.group_metadata())
+            # As it was when the batch was read: what the group says by now fences nobody who read it before.
+            if offsets and self._member.generation_id < 0:
+                raise RetryLater("the group has forgotten this worker; it joins anew")
+            self._writer.write(messages, offsets, self._member)
             return
         if messages:
             raise ValueError("a log without a transactional id cannot write")

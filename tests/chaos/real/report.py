@@ -25,7 +25,9 @@ What such runs found, each mended (all but the third with a test of its own) and
 - a partition given away by a worker that was killed at that moment stayed with nobody (seed 150 never finished):
   [decision 6](decisions/0006-stranded-partitions.md),
 - an answer of the broker that came half a minute late sent a worker back to inputs that another had done (seed 124, 24
-  inputs twice): [decision 7](decisions/0007-positions-asked-anew.md),
+  inputs twice): [decision 7](decisions/0007-positions-asked-anew.md), with three more of the kind found by reading,
+- a worker whose poll timed out in the middle of joining read nothing ever after:
+  [decision 8](decisions/0008-joins-left-in-flight.md),
 - an archive whose bucket belongs to another Kafka closed segments that end before they start; it refuses now.
 
 Run it: `make chaos CHAOS_RUNS=300`. One seed again: `.venv/bin/python -m tests.chaos.real --seed 17`.
