@@ -18,7 +18,8 @@ finishes by itself, the tables are loaded, and two judges look: `depeche verify`
 it (every input has one outcome, every record of the log is in one segment, revisions go 1, 2, 3 …).
 The model is its memory twin: how articles are read is no part of how they are delivered.
 
-What such runs found (486 before those below, on code that was mended since), each mended (all but the third with a test of its own) and its seed run again:
+What such runs found, 486 of them before those below on code that was mended since, each with a test of its own but the
+third, and its seed run again:
 - a pull that failed could be doubled by bytes that were still on their way: a writer now fences before it looks,
 - an article withdrawn twice had one event id,
 - one Kafka folder in 64 could not be formatted: its id began with a dash,
