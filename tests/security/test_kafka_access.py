@@ -1,5 +1,6 @@
 """Kafka with TLS and passwords, on a real broker: the right ones work, and each wrong one ends in a sentence."""
 
+import socket
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -148,3 +149,13 @@ def test_a_password_in_the_address_is_refused_and_not_repeated() -> None:
 def test_the_password_shows_nowhere(secure_kafka: SecureKafka) -> None:
     access = secure_kafka.access()
     assert PASSWORD not in f"{access} {access!r}"
+
+
+def test_a_peer_that_goes_away_without_a_word_is_noticed() -> None:
+    with socket.socket() as opened:
+        for option in KafkaAccess("broker:9092").arguments()["socket_options"]:
+            opened.setsockopt(*option)
+        assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        kept = [socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT]
+        idle, interval, count = (opened.getsockopt(socket.IPPROTO_TCP, each) for each in kept)
+        assert idle + interval * count <= 30

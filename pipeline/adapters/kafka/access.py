@@ -5,6 +5,7 @@ and the password shows nowhere, not in `repr`, not in a sentence.
 """
 
 import logging
+import socket
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,16 @@ from pipeline.errors import Misconfigured
 
 Security = Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+# A peer that went away without a word is noticed after half a minute. kafka-python waits ten minutes for some answers,
+# and for ever for a TLS handshake.
+_SOCKET_OPTIONS = [
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+]
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ class KafkaAccess:
         out: dict[str, Any] = {
             "bootstrap_servers": [each.strip() for each in self.bootstrap.split(",")],
             "security_protocol": self.security.upper(),
+            "socket_options": _SOCKET_OPTIONS,
         }
         if self.tls:
             out["ssl_context"] = self.context()
