@@ -174,10 +174,13 @@ class KafkaLog:
         return out
 
     def _welcome(self) -> None:
-        """Let the new partitions flow, each from where its owner says, or else from the group's position of now."""
-        waiting, self._listener.waiting = self._listener.waiting, []
-        if not waiting:
+        """Let the new partitions flow, each from where its owner says, or else from the group's position of now.
+
+        They wait while a join is under way: a broker answers nothing on a connection until it has answered the join.
+        """
+        if not self._listener.waiting or self._member.state is not MemberState.STABLE:
             return
+        waiting, self._listener.waiting = self._listener.waiting, []
         try:
             if self._writer is not None:
                 # What we left open when we were killed would be waited for until it times out.

@@ -187,7 +187,10 @@ class Line:
             worker.send(signal.SIGTERM)
         bad = []
         for worker in self.workers:
-            worker.process.join(seconds)
+            deadline = time.monotonic() + seconds
+            while worker.process.is_alive() and time.monotonic() < deadline:
+                worker.process.join(0.5)
+                worker.send(signal.SIGCONT)  # what it still does on its way out may be a step it was to stop at
             if worker.process.exitcode != 0:
                 bad.append(f"{worker.name} ended with {worker.process.exitcode} when it was asked to")
                 worker.send(signal.SIGKILL)
