@@ -23,10 +23,11 @@ PLAN = Plan(
 
 
 MARKS = {
-    "positions are committed apart from the outcomes": ("verify: each event id once",),
+    "positions are committed apart from the outcomes": ("verify: each event id once", "verify: one outcome each"),
     "the archive believes what the group was told": ("verify: log in chain", "never finished: archive"),
 }
-"""What the judges say of each mutant. An archive that starts elsewhere than where its chain ends leaves records out, or
+"""What the judges say of each mutant. A batch done twice stands twice, or is counted twice where nothing in it was new.
+An archive that starts elsewhere than where its chain ends leaves records out, or
 is given some again that it refuses, and comes to no end: that depends on when it dies."""
 
 
