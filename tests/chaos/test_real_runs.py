@@ -27,8 +27,8 @@ MARKS = {
     "the archive believes what the group was told": ("verify: log in chain", "never finished: archive"),
 }
 """What the judges say of each mutant. A batch done twice stands twice, or is counted twice where nothing in it was new.
-An archive that starts elsewhere than where its chain ends leaves records out, or
-is given some again that it refuses, and comes to no end: that depends on when it dies."""
+An archive that starts elsewhere than where its chain ends leaves records out, or is given some again that it refuses,
+and comes to no end: that depends on when it dies."""
 
 
 def happened(result: Result) -> tuple[list[str], list[str]]:
