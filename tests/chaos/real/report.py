@@ -29,6 +29,8 @@ third, and its seed run again:
   inputs twice): [decision 7](decisions/0007-positions-asked-anew.md), with three more of the kind found by reading,
 - a worker whose poll timed out in the middle of joining read nothing ever after:
   [decision 8](decisions/0008-joins-left-in-flight.md),
+- a worker asked for its positions while a join was under way, and a broker answers nothing on a connection before the
+  join (seed 191 below, mended after that run and sound again since),
 - an archive whose bucket belongs to another Kafka closed segments that end before they start; it refuses now.
 
 Run it: `make chaos CHAOS_RUNS=300`. One seed again: `.venv/bin/python -m tests.chaos.real --seed 17`.
@@ -43,7 +45,9 @@ def page(found: list[Result], span: float) -> str:
     lines.append("| | |\n|---|---|")
     lines.append(f"| runs | {len(found)}, seeds {_ranges([r.seed for r in found])} |")
     lines.append(f"| inputs | {sum(r.inputs for r in found):,} |")
-    lines.append(f"| runs that lost or doubled something, or hung | {len(bad)} |")
+    late_only = sum(all(map(_is_late, r.wrong)) for r in bad)
+    lines.append(f"| runs that lost or doubled something | {len(bad) - late_only} |")
+    lines.append(f"| runs that did not finish, or not end, in time | {late_only} |")
     lines.append(f"| troubles | {sum(len(r.troubles) for r in found):,} |")
     lines.append(f"| deaths and stops at a numbered commit step | {sum(len(r.dooms) for r in found):,} |")
     lines.append(f"| workers that ended and were started again | {sum(sum(r.exits.values()) for r in found):,} |")
@@ -61,6 +65,11 @@ def page(found: list[Result], span: float) -> str:
         lines.append("\nWrong:\n")
         lines += [f"- seed {r.seed}: {r.wrong[0][:300]}" for r in bad]
     return "\n".join(lines) + "\n"
+
+
+def _is_late(wrong: str) -> bool:
+    """Tell whether what is wrong is only that somebody waited too long."""
+    return wrong.startswith("never finished") or " when it was asked to" in wrong
 
 
 def _ranges(seeds: list[int]) -> str:
