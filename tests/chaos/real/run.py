@@ -46,7 +46,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def run(plan: Plan, *, keep: Path | None = None, broken: str = "", patience: float = _FINISH_S) -> Result:
     """Make the run of a plan, with workers that are `broken` in a way of `worker.MUTANTS`.
 
-    Where it goes wrong, the workers' logs are kept below `keep`.
+    Where it goes wrong, the workers' logs and the broker's are kept below `keep`.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     folder = Path(tempfile.mkdtemp(prefix=f"chaos-{plan.seed}-"))
@@ -56,7 +56,7 @@ def run(plan: Plan, *, keep: Path | None = None, broken: str = "", patience: flo
         result = _Run(line, began, patience).result()
         if keep is not None and (result.wrong or result.tracebacks):
             shutil.copytree(
-                folder, keep / str(plan.seed), dirs_exist_ok=True, ignore=shutil.ignore_patterns("kafka", "s3")
+                folder, keep / str(plan.seed), dirs_exist_ok=True, ignore=shutil.ignore_patterns("s3", "*index")
             )
         return result
     finally:
