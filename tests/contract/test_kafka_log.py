@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from uuid import uuid4
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import MemberToRemove
+from kafka.coordinator.base import MemberState
 from kafka.errors import KafkaConnectionError, KafkaTimeoutError, NoError
 from kafka.structs import OffsetAndMetadata
 
@@ -105,6 +107,39 @@ def test_a_partition_given_away_by_a_member_that_dies_finds_an_owner(kafka: str)
         dying.end.set()
         for log in (second, third):
             log.close()
+
+
+def test_nothing_is_asked_behind_a_join_that_is_under_way(kafka: str) -> None:
+    topic = f"t-{uuid4().hex[:8]}"
+    create_topics(kafka, [topic], compacted=(), partitions=2, replication=1)
+    with contextlib.ExitStack() as stack:
+        logs = [
+            stack.enter_context(
+                closing(KafkaLog(kafka, group=topic, topics=[topic], instance=name, rebalance=Watcher()))
+            )
+            for name in ("a", "b")
+        ]
+        first = logs[0]
+        for _ in range(100):
+            for log in logs:
+                log.poll(0.2, 10)
+            if all(log._consumer.assignment() for log in logs):
+                break
+        # The second keeps silent, so the first one's join stays without an answer.
+        first._consumer._coordinator.request_rejoin()
+        first.poll(0.2, 10)
+        assert first._member.state is MemberState.REBALANCING
+        first._begin_again()
+        began = time.monotonic()
+        first.poll(0.2, 10)
+        assert time.monotonic() - began < 5
+        assert first._listener.waiting
+        for _ in range(100):
+            for log in logs:
+                log.poll(0.2, 10)
+            if not first._listener.waiting:
+                break
+        assert not first._listener.waiting
 
 
 @pytest.mark.parametrize("asking", ["going back", "assigned again"])
