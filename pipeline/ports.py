@@ -94,7 +94,10 @@ class LogBrowser(Protocol):
         """
 
     def committed(self, group: str, topic: str) -> dict[Partition, int]:
-        """Return the group's positions; a partition without one is left out."""
+        """Return the group's positions; a partition without one is left out.
+
+        One that a commit is just moving is told when that is decided.
+        """
 
     def close(self) -> None:
         """Release the connection."""

@@ -36,6 +36,25 @@ def test_a_broker_where_no_group_ever_was_answers_too(tmp_path: Path) -> None:
         process.wait()
 
 
+def test_a_position_that_a_transaction_moves_is_told_when_it_is_decided(kafka: str) -> None:
+    topic = f"t-{uuid4().hex[:8]}"
+    create_topics(kafka, [topic], compacted=(), partitions=1, replication=1)
+    partition = Partition(topic, 0)
+    producer = KafkaProducer(bootstrap_servers=kafka, transactional_id=topic)
+    producer.init_transactions()
+    with closing(KafkaBrowser(kafka)) as browser:
+        for offset, ending in ((3, producer.commit_transaction), (5, producer.abort_transaction)):
+            producer.begin_transaction()
+            moved = {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1)}
+            producer.send_offsets_to_transaction(moved, topic)
+            timer = threading.Timer(1.0, ending)
+            timer.start()
+            told = browser.committed(topic, topic)
+            timer.join()
+            assert told == {partition: 3}
+    producer.close()
+
+
 def test_a_read_waits_for_what_an_open_transaction_may_still_commit(kafka: str) -> None:
     topic = f"t-{uuid4().hex[:8]}"
     create_topics(kafka, [topic], compacted=[], partitions=1, replication=1)
@@ -123,7 +142,7 @@ def test_nothing_is_asked_behind_a_join_that_is_under_way(kafka: str) -> None:
         for _ in range(100):
             for log in logs:
                 log.poll(0.2, 10)
-            if all(log._consumer.assignment() for log in logs):
+            if all(at_rest(log) and log._consumer.assignment() for log in logs):
                 break
         # The second keeps silent, so the first one's join stays without an answer.
         first._consumer._coordinator.request_rejoin()
@@ -140,6 +159,29 @@ def test_nothing_is_asked_behind_a_join_that_is_under_way(kafka: str) -> None:
             if not first._listener.waiting:
                 break
         assert not first._listener.waiting
+
+
+def test_a_join_that_ends_between_two_polls_is_not_begun_again(kafka: str) -> None:
+    topic = f"t-{uuid4().hex[:8]}"
+    create_topics(kafka, [topic], compacted=(), partitions=2, replication=1)
+    with contextlib.ExitStack() as stack:
+        # Each one's join is answered while the other polls.
+        logs = [
+            stack.enter_context(
+                closing(KafkaLog(kafka, group=topic, topics=[topic], instance=name, rebalance=Watcher()))
+            )
+            for name in ("a", "b")
+        ]
+        generations = []
+        for _ in range(100):
+            for log in logs:
+                log.poll(0.2, 10)
+            if all(at_rest(log) and log._consumer.assignment() for log in logs):
+                generations.append(logs[0]._member.generation_id)
+                if len(generations) == 20:
+                    break
+        assert len(generations) == 20
+        assert len(set(generations)) == 1
 
 
 @pytest.mark.parametrize("asking", ["going back", "assigned again"])
@@ -240,6 +282,11 @@ def forget(kafka: str, log: KafkaLog, partition: Partition, *, others_came_to: i
     moved = {TopicPartition(*partition): OffsetAndMetadata(others_came_to, "", -1)}
     assert set(admin.alter_group_offsets(partition.topic, moved).values()) == {NoError}
     admin.close()
+
+
+def at_rest(log: KafkaLog) -> bool:
+    coordinator = log._consumer._coordinator
+    return log._member.state is MemberState.STABLE and not coordinator.rejoin_needed and coordinator._join_task is None
 
 
 def poll_for(log: KafkaLog, ready: Callable[[], bool]) -> None:

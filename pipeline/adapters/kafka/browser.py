@@ -1,17 +1,21 @@
 """Reading a log without being part of a group, and the topics themselves."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.errors import (
-    CoordinatorNotAvailableError,
-    TopicAlreadyExistsError,
-)
+from kafka.errors import TopicAlreadyExistsError
 
 from pipeline.adapters.kafka.access import KafkaAccess
-from pipeline.adapters.kafka.connection import BOOTSTRAP_MS, MAX_MESSAGE_BYTES, consumer, foreign_errors, record
+from pipeline.adapters.kafka.connection import (
+    BOOTSTRAP_MS,
+    MAX_MESSAGE_BYTES,
+    TRANSACTION_TIMEOUT_MS,
+    consumer,
+    foreign_errors,
+    record,
+)
 from pipeline.errors import RetryLater
 from pipeline.ports import Partition, Record
 
@@ -26,7 +30,7 @@ class KafkaBrowser:
     def __init__(self, bootstrap: KafkaAccess | str) -> None:
         self._bootstrap = KafkaAccess.of(bootstrap)
         self._opened: Any = None
-        self._admin: Any = None
+        self._asking: dict[str, Any] = {}
         self._idle: list[Any] = []
 
     @property
@@ -69,26 +73,25 @@ class KafkaBrowser:
 
     def committed(self, group: str, topic: str) -> dict[Partition, int]:
         """See `LogBrowser.committed`."""
+        out = {}
         with foreign_errors(f"asking for group {group}", self._bootstrap):
+            asking = self._asking.pop(group, None) or consumer(self._bootstrap, group_id=group)
             try:
-                if self._admin is None:
-                    self._admin = KafkaAdminClient(**self._bootstrap.arguments(), bootstrap_timeout_ms=BOOTSTRAP_MS)
-                offsets = _when_coordinated(lambda: self._admin.list_group_offsets(group)).get(group, {})
+                for number in sorted(self._consumer.partitions_for_topic(topic) or ()):
+                    # Not before what a transaction does to it is decided: kafka-python's admin would tell the old one.
+                    offset = asking.committed(TopicPartition(topic, number), timeout_ms=2 * TRANSACTION_TIMEOUT_MS)
+                    if offset is not None and offset >= 0:
+                        out[Partition(topic, number)] = offset
             except BaseException:
-                admin, self._admin = self._admin, None
-                if admin is not None:
-                    admin.close()
+                asking.close()
                 raise
-        return {
-            Partition(tp.topic, tp.partition): known.offset
-            for tp, known in offsets.items()
-            if tp.topic == topic and known.offset >= 0
-        }
+            self._asking[group] = asking
+        return out
 
     def close(self) -> None:
         """See `LogBrowser.close`."""
-        opened = [each for each in (self._opened, self._admin, *self._idle) if each is not None]
-        self._opened, self._admin, self._idle = None, None, []
+        opened = [each for each in (self._opened, *self._asking.values(), *self._idle) if each is not None]
+        self._opened, self._asking, self._idle = None, {}, []
         for each in opened:
             each.close()
 
@@ -113,18 +116,6 @@ def _between(reader: Any, tp: TopicPartition, start: int, end: int) -> Iterator[
                 f"{tp.topic}[{tp.partition}] gave no record between {at} and {end} for {_SILENCE_S:.0f} s;"
                 " is the broker up, or does somebody leave a transaction open?"
             )
-
-
-def _when_coordinated(ask: Callable[[], Any]) -> Any:
-    """Return the answer, asking again while a fresh broker still makes the topic its groups live in."""
-    deadline = time.monotonic() + BOOTSTRAP_MS / 1000
-    while True:
-        try:
-            return ask()
-        except CoordinatorNotAvailableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
 
 
 def topic_settings(*, compacted: bool) -> dict[str, str]:

@@ -11,6 +11,7 @@ from kafka import TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.base import MemberState
+from kafka.future import Future
 from kafka.structs import OffsetAndMetadata
 
 from pipeline.adapters.kafka.access import KafkaAccess
@@ -55,6 +56,19 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         gone = [Partition(tp.topic, tp.partition) for tp in partitions]
         self.waiting = [p for p in self.waiting if p not in gone]
         return gone
+
+
+class _Ended(Future):  # type: ignore[misc]
+    """A future that ends as soon as somebody waits for it, and not before."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result
+
+    def add_errback(self, f: Any, *args: Any, **kwargs: Any) -> Any:
+        # What kafka-python's `wait_for` asks for last.
+        super().add_errback(f, *args, **kwargs)
+        return self.success(self.result)
 
 
 class KafkaLog:
@@ -123,9 +137,16 @@ class KafkaLog:
 
     def _finish_joining(self) -> None:
         """See to it that a poll takes up the join that an earlier one left in flight; kafka-python may no longer know
-        that it wanted to join: docs/decisions/0008-joins-left-in-flight.md."""
-        if self._consumer._coordinator._join_task is not None:
-            self._consumer._coordinator.request_rejoin()
+        that it wanted to join, or join once more: docs/decisions/0008-joins-left-in-flight.md."""
+        coordinator = self._consumer._coordinator
+        join = coordinator._join_task
+        if join is None:
+            return
+        coordinator.request_rejoin()
+        if not (join.succeeded() or isinstance(join, _Ended)):
+            return
+        forgotten = coordinator._generation.generation_id < 0
+        coordinator._join_task = None if forgotten else _Ended(join.value if join.is_done else join.result)
 
     def _was_forgotten(self) -> bool:
         """Tell whether the group has let us in anew since the last poll. kafka-python may then keep what we owned and
