@@ -88,9 +88,21 @@ class Line:
         folder = self.folder / "kafka"
         command = kafka_command(folder, port, controller)
         properties = folder / "server.properties"
-        told = f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}"
-        assert told in properties.read_text()
-        properties.write_text(properties.read_text().replace(told, told.replace(str(port), str(self.to_broker.port))))
+        # Clients reach it through the proxy. What a broker asks of brokers, itself among them, takes a way of its own.
+        itself = f"INTERNAL://127.0.0.1:{self._ports[0] + 4}"
+        ours = {
+            f"listeners=PLAINTEXT://127.0.0.1:{port},": f"listeners={itself},PLAINTEXT://127.0.0.1:{port},",
+            f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n": (
+                f"advertised.listeners={itself},PLAINTEXT://127.0.0.1:{self.to_broker.port}\n"
+                "inter.broker.listener.name=INTERNAL\n"
+                "listener.security.protocol.map=CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,PLAINTEXT:PLAINTEXT\n"
+            ),
+        }
+        text = properties.read_text()
+        for told, wanted in ours.items():
+            assert text.count(told) == 1
+            text = text.replace(told, wanted)
+        properties.write_text(text)
         disk = tiny_disk(folder / "log", _DISK_MB["broker"]) if "fill the broker's disk" in self.plan.kinds else None
         return Server(command, self.folder / "kafka.out", self._broker_answers, disk=disk)
 
