@@ -174,6 +174,36 @@ class BrokerProbe(Protocol):
         """Return by how many seconds the broker's clock is ahead of ours; negative where it is behind."""
 
 
+class LeftOpen(NamedTuple):
+    """A transaction that holds up a partition's readers though its coordinator is done with it.
+
+    `start` is the offset of its first record; the last one was written at `written_at`.
+    """
+
+    partition: Partition
+    start: int
+    written_at: datetime
+    producer_id: int
+    producer_epoch: int
+    coordinator_epoch: int
+
+
+class TransactionEnds(Protocol):
+    """The ends of transactions that a broker never wrote: docs/decisions/0009-ends-never-written.md.
+
+    Raises `RetryLater`.
+    """
+
+    def left_open(self, topics: Sequence[str]) -> list[LeftOpen]:
+        """Return what nobody will ever end; a transaction that is under way is not among them."""
+
+    def decided(self, transaction: LeftOpen) -> bool | None:
+        """Tell whether its coordinator had decided to commit it (or to undo it); None where it kept no word."""
+
+    def end(self, transaction: LeftOpen, *, commit: bool) -> None:
+        """Write the end that is missing."""
+
+
 class Response(NamedTuple):
     """An HTTP answer. `truncated`: the decompressed body passed the limit and was cut there."""
 

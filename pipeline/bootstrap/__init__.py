@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.bootstrap.questions import (
         diagnosis,
         line_status,
+        mended,
         query,
         verdict,
     )
@@ -82,6 +83,7 @@ _HOMES = {
     "questions": (
         "diagnosis",
         "line_status",
+        "mended",
         "query",
         "verdict",
     ),
@@ -143,6 +145,7 @@ __all__ = [
     "last_night",
     "line_status",
     "load_warehouse",
+    "mended",
     "model",
     "next_night",
     "plan_night",

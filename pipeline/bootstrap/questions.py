@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline import flow
 from pipeline.adapters.clock import SystemClock
-from pipeline.adapters.kafka import KafkaProbe, topic_settings
+from pipeline.adapters.kafka import KafkaEnds, KafkaProbe, topic_settings
 from pipeline.adapters.kafka.connection import TRANSACTION_TIMEOUT_MS
 from pipeline.adapters.s3_probe import S3Probe
 from pipeline.bootstrap.night import last_night
@@ -84,6 +84,8 @@ def diagnosis() -> list[Any]:
 def _line_findings(s: Settings) -> list[Any]:
     """Return what was found of store and log, and what can be promised with it."""
     from pipeline.operate import doctor, doctor_log, doctor_store
+    from pipeline.operate.mending import SUBJECT as ENDS
+    from pipeline.operate.mending import ends_found
 
     archive, probe = store(s), KafkaProbe(kafka(s))
     out: list[doctor.Finding] = [doctor.examine("S3", lambda: doctor.bucket(archive, s.s3_bucket))]
@@ -98,7 +100,20 @@ def _line_findings(s: Settings) -> list[Any]:
         out.append(doctor.Finding("Kafka brokers", "error", str(error)))
     else:
         out += doctor_log.broker_findings(probe, wanted, transaction_timeout_ms=TRANSACTION_TIMEOUT_MS)
+        try:
+            out.append(ends_found(KafkaEnds(kafka(s)), list(wanted)))
+        except DepecheError as error:
+            # It takes the right to see transactional ids, which whoever only looks need not have.
+            out.append(doctor.Finding(ENDS, "warning", f"open transactions could not be looked at: {error}"))
     return [*out, doctor.promise(out, replicas=replicas, in_sync=in_sync, delivery=s.delivery)]
+
+
+def mended() -> list[Any]:
+    """Write the ends of transactions that the brokers never wrote, and return what was written where."""
+    from pipeline.operate.doctor_log import INTERNAL
+    from pipeline.operate.mending import mend
+
+    return mend(KafkaEnds(kafka(settings())), [*flow.FACTS, *flow.REJECTED, *flow.STATES, *INTERNAL[:1]])
 
 
 def airflow_health(s: Settings) -> str:

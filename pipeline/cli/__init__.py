@@ -30,6 +30,7 @@ _COMMANDS = (
     line.load,
     questions.verify,
     questions.doctor,
+    questions.mend,
     questions.sql,
     line.up,
     line.down,

@@ -125,6 +125,29 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+def mend(as_json: AsJson = False) -> None:
+    """Write the ends of transactions that the brokers decided on and never wrote; readers wait for them for ever."""
+    from pipeline import bootstrap
+
+    found = bootstrap.mended()
+    rows = [
+        {
+            "topic": each.transaction.partition.topic,
+            "partition": each.transaction.partition.number,
+            "from": each.transaction.start,
+            "wrote": each.wrote,
+        }
+        for each in found
+    ]
+    print_json(rows) if as_json else print_table(rows, "no reader waits for an end that was never written")
+    if any(each.wrote == "nothing" for each in found):
+        say(
+            "depeche: what was decided is nowhere kept any more; Kafka's own `kafka-transactions.sh abort` undoes it,"
+            " and `depeche verify` tells whether an input then has no outcome"
+        )
+        raise typer.Exit(1)
+
+
 def sql(query: Annotated[str, typer.Argument(help="A SELECT.")], as_json: AsJson = False) -> None:
     """Ask the warehouse."""
     from pipeline import bootstrap

@@ -4,19 +4,20 @@ import argparse
 import shlex
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
 
 from pipeline import bootstrap, flow
-from pipeline.adapters.kafka import KafkaBrowser, KafkaLog, KafkaWriter, create_topics
+from pipeline.adapters.kafka import KafkaBrowser, KafkaEnds, KafkaLog, KafkaWriter, create_topics
 from pipeline.errors import Misconfigured
-from pipeline.ports import Message
+from pipeline.ports import LeftOpen, Message, Partition
 from pipeline.settings import secret_names
 from tests.fixtures.secure_kafka import PASSWORD, Everything, SecureKafka
 from tests.fixtures.secure_s3 import SecureS3
@@ -136,6 +137,24 @@ def test_who_enriches_does_not_even_see_that_articles_were_fetched(granted: Secu
     with closing(KafkaBrowser(granted.access("depeche-enrich"))) as browser:
         assert browser.bounds(flow.FETCHED) == {}
         assert len(browser.bounds(flow.NORMALISED)) == 3
+
+
+def test_who_only_reads_sees_what_is_under_way_and_ends_nothing(granted: SecureKafka) -> None:
+    create_topics(granted.access(), flow.FACTS, compacted=flow.STATES, partitions=3, replication=1)
+    with ExitStack() as stack:
+        under_way = KafkaProducer(
+            **granted.access("depeche-enrich").arguments(), transactional_id="depeche.enrich.under-way"
+        )
+        stack.callback(under_way.close, timeout=5)
+        under_way.init_transactions()
+        under_way.begin_transaction()
+        under_way.send(flow.ENRICHED, b"v", partition=0).get(timeout=10)
+        ends = KafkaEnds(granted.access("depeche-reader"))
+        assert ends.left_open(flow.FACTS) == []
+        opened = LeftOpen(Partition(flow.ENRICHED, 0), 0, datetime.now(UTC), 0, 0, 0)
+        with pytest.raises(Misconfigured, match=r"infra/kafka/acls"):
+            ends.end(opened, commit=True)
+        under_way.abort_transaction()
 
 
 def test_the_grants_are_those_of_the_table_of_contents() -> None:

@@ -114,7 +114,7 @@ def _between(reader: Any, tp: TopicPartition, start: int, end: int) -> Iterator[
         elif time.monotonic() - heard > _SILENCE_S:
             raise RetryLater(
                 f"{tp.topic}[{tp.partition}] gave no record between {at} and {end} for {_SILENCE_S:.0f} s;"
-                " is the broker up, or does somebody leave a transaction open?"
+                " is the broker up, or was the end of a transaction never written? `depeche doctor` tells"
             )
 
 

@@ -18,7 +18,7 @@ from tests.chaos.real import worker as worker_process
 from tests.chaos.real.link import Link
 from tests.chaos.real.plan import Doom, Plan
 from tests.chaos.real.servers import Server, tiny_disk
-from tests.fixtures.servers import ACCESS, SECRET, free_base, give_back, store_at
+from tests.fixtures.servers import ACCESS, SECRET, free_base, give_back, separate_listeners, store_at
 
 _BUCKET = "chaos"
 _RESTART_S = 0.3
@@ -87,22 +87,11 @@ class Line:
     def _broker(self, port: int, controller: int) -> Server:
         folder = self.folder / "kafka"
         command = kafka_command(folder, port, controller)
-        properties = folder / "server.properties"
         # Clients reach it through the proxy. What a broker asks of brokers, itself among them, takes a way of its own.
-        itself = f"INTERNAL://127.0.0.1:{self._ports[0] + 4}"
-        ours = {
-            f"listeners=PLAINTEXT://127.0.0.1:{port},": f"listeners={itself},PLAINTEXT://127.0.0.1:{port},",
-            f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n": (
-                f"advertised.listeners={itself},PLAINTEXT://127.0.0.1:{self.to_broker.port}\n"
-                "inter.broker.listener.name=INTERNAL\n"
-                "listener.security.protocol.map=CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,PLAINTEXT:PLAINTEXT\n"
-            ),
-        }
-        text = properties.read_text()
-        for told, wanted in ours.items():
-            assert text.count(told) == 1
-            text = text.replace(told, wanted)
-        properties.write_text(text)
+        internal = self._ports[0] + 4
+        separate_listeners(
+            folder / "server.properties", port, internal, clients_at=self.to_broker.port, broker_at=internal
+        )
         disk = tiny_disk(folder / "log", _DISK_MB["broker"]) if "fill the broker's disk" in self.plan.kinds else None
         return Server(command, self.folder / "kafka.out", self._broker_answers, disk=disk)
 
