@@ -101,7 +101,7 @@ def _line_findings(s: Settings) -> list[Any]:
     else:
         out += doctor_log.broker_findings(probe, wanted, transaction_timeout_ms=TRANSACTION_TIMEOUT_MS)
         try:
-            out.append(ends_found(KafkaEnds(kafka(s)), list(wanted)))
+            out.append(ends_found(KafkaEnds(kafka(s)), [*wanted, *doctor_log.INTERNAL[:1]]))
         except DepecheError as error:
             # It takes the right to see transactional ids, which whoever only looks need not have.
             out.append(doctor.Finding(ENDS, "warning", f"open transactions could not be looked at: {error}"))
