@@ -4,27 +4,31 @@ Two brokers: the first decides, the second holds the only copy of a topic. The f
 transaction ended; then the second goes away in good order, and comes back.
 """
 
+import json
 import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
+from pipeline import flow
 from pipeline.adapters.kafka import KafkaBrowser, KafkaEnds, KafkaWriter
 from pipeline.adapters.local_servers import format_folder, kafka_command
-from pipeline.operate.mending import ends_found, mend
+from pipeline.operate.mending import ends_found
 from pipeline.ports import Partition
 from tests.chaos.real.link import CUT, OPEN, Link
 from tests.fixtures.logs import everything, messages
 from tests.fixtures.servers import free_ports, separate_listeners, wait_until
 
-PARTITION = Partition("t", 0)
+PARTITION = Partition(flow.FETCHED, 0)
 
 
 class Cluster:
@@ -101,7 +105,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     with ExitStack() as stack:
         made = Cluster(tmp_path, stack)
         with KafkaAdminClient(bootstrap_servers=made.first) as admin:
-            admin.create_topics({"t": {"assignments": {0: [2]}}}, wait_for_metadata=True)
+            admin.create_topics({flow.FETCHED: {"assignments": {0: [2]}}}, wait_for_metadata=True)
         yield made
 
 
@@ -113,24 +117,36 @@ def test_an_end_that_the_broker_never_wrote_is_found_and_written_as_it_was_decid
     producer = KafkaProducer(bootstrap_servers=cluster.first, transactional_id="one")
     producer.init_transactions()
     producer.begin_transaction()
-    producer.send("t", b"between", partition=0).get(timeout=10)
+    producer.send(flow.FETCHED, b"between", partition=0).get(timeout=10)
     producer.send_offsets_to_transaction({TopicPartition(*PARTITION): OffsetAndMetadata(1, "", -1)}, "group")
-    assert ends.left_open(["t"]) == []  # it is under way
+    assert ends.left_open([flow.FETCHED]) == []  # it is under way
     cluster.to_second.mode = CUT
     (producer.commit_transaction if commit else producer.abort_transaction)()
     cluster.end()
     cluster.to_second.mode = OPEN
     cluster.start()
     with closing(KafkaWriter(cluster.first, "two")) as writer:
-        writer.write(messages("t", 2))
+        writer.write(messages(flow.FETCHED, 2))
 
-    found = ends_found(ends, ["t"])
-    assert (found.level, "t[0] from offset 0 on" in found.detail) == ("error", True)
-    topics = ["t", "__consumer_offsets"]
-    wrote = [(each.transaction.partition, each.wrote) for each in mend(ends, topics)]
-    assert wrote == [(PARTITION, "commit" if commit else "abort")]
-    assert mend(ends, topics) == []
-    assert ends_found(ends, ["t"]).level == "ok"
+    found = ends_found(ends, [flow.FETCHED])
+    assert (found.level, f"{flow.FETCHED}[0] from offset 0 on" in found.detail) == ("error", True)
+    decided = "commit" if commit else "abort"
+    assert mended(cluster) == [{"topic": flow.FETCHED, "partition": 0, "from": 0, "wrote": decided}]
+    assert mended(cluster) == []
+    assert ends_found(ends, [flow.FETCHED]).level == "ok"
     with closing(KafkaBrowser(cluster.first)) as browser:
-        assert [r.value for r in everything(browser, "t")] == [b"between"] * commit + [b"v0", b"v1"]
-        assert browser.committed("group", "t") == ({PARTITION: 1} if commit else {})
+        assert [r.value for r in everything(browser, flow.FETCHED)] == [b"between"] * commit + [b"v0", b"v1"]
+        assert browser.committed("group", flow.FETCHED) == ({PARTITION: 1} if commit else {})
+
+
+def mended(cluster: Cluster) -> Any:
+    """Return what `depeche mend` says."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "mend", "--json"],
+        env=os.environ | {"DEPECHE_KAFKA_BOOTSTRAP": cluster.first},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return json.loads(ran.stdout)

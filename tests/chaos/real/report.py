@@ -31,9 +31,9 @@ third, and its seed run again:
   [decision 8](decisions/0008-joins-left-in-flight.md),
 - a worker asked for its positions while a join was under way, and a broker answers nothing on a connection before the
   join (seed 191 never finished),
-- Kafka leaves out the end of a transaction in a partition that has no leader just then, and readers wait for it for ever
-  (seed 218 never finished): [decision 9](decisions/0009-ends-never-written.md). The broker of a run asked itself through
-  the proxy that its clients are cut off by; it has a way of its own since, as brokers have,
+- Kafka leaves out the end of a transaction in a partition that has no leader just then, and its readers wait for ever
+  (seed 218 never finished): [decision 9](decisions/0009-ends-never-written.md). Until then the broker of a run asked
+  itself through the proxy that cuts off its clients; it has a way of its own since, as brokers have,
 - an archive whose bucket belongs to another Kafka closed segments that end before they start; it refuses now.
 
 Run it: `make chaos CHAOS_RUNS=300`. One seed again: `.venv/bin/python -m tests.chaos.real --seed 17`.
