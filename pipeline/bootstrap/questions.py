@@ -84,6 +84,7 @@ def diagnosis() -> list[Any]:
 def _line_findings(s: Settings) -> list[Any]:
     """Return what was found of store and log, and what can be promised with it."""
     from pipeline.operate import doctor, doctor_log, doctor_store
+    from pipeline.operate.doctor_log import GROUP_POSITIONS
     from pipeline.operate.mending import SUBJECT as ENDS
     from pipeline.operate.mending import ends_found
 
@@ -100,20 +101,22 @@ def _line_findings(s: Settings) -> list[Any]:
         out.append(doctor.Finding("Kafka brokers", "error", str(error)))
     else:
         out += doctor_log.broker_findings(probe, wanted, transaction_timeout_ms=TRANSACTION_TIMEOUT_MS)
-        try:
-            out.append(ends_found(KafkaEnds(kafka(s)), [*wanted, *doctor_log.INTERNAL[:1]]))
-        except DepecheError as error:
-            # It takes the right to see transactional ids, which whoever only looks need not have.
-            out.append(doctor.Finding(ENDS, "warning", f"open transactions could not be looked at: {error}"))
+        for topics in (list(wanted), [GROUP_POSITIONS]):
+            try:
+                out.append(ends_found(KafkaEnds(kafka(s)), topics))
+            except DepecheError as error:
+                # It takes rights that whoever only looks need not have.
+                where = ", ".join(topics)
+                out.append(doctor.Finding(ENDS, "warning", f"the ends in {where} could not be looked at: {error}"))
     return [*out, doctor.promise(out, replicas=replicas, in_sync=in_sync, delivery=s.delivery)]
 
 
 def mended() -> list[Any]:
     """Write the ends of transactions that the brokers never wrote, and return what was written where."""
-    from pipeline.operate.doctor_log import INTERNAL
+    from pipeline.operate.doctor_log import GROUP_POSITIONS
     from pipeline.operate.mending import mend
 
-    return mend(KafkaEnds(kafka(settings())), [*flow.FACTS, *flow.REJECTED, *flow.STATES, *INTERNAL[:1]])
+    return mend(KafkaEnds(kafka(settings())), [*flow.FACTS, *flow.REJECTED, *flow.STATES, GROUP_POSITIONS])
 
 
 def airflow_health(s: Settings) -> str:

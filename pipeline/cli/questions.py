@@ -129,21 +129,21 @@ def mend(as_json: AsJson = False) -> None:
     """Write the ends of transactions that the brokers decided on and never wrote; readers wait for them for ever."""
     from pipeline import bootstrap
 
-    found = bootstrap.mended()
     rows = [
         {
             "topic": each.transaction.partition.topic,
             "partition": each.transaction.partition.number,
             "from": each.transaction.start,
             "wrote": each.wrote,
+            "why": each.why,
         }
-        for each in found
+        for each in bootstrap.mended()
     ]
     print_json(rows) if as_json else print_table(rows, "no reader waits for an end that was never written")
-    if any(each.wrote == "nothing" for each in found):
+    if any(row["wrote"] == "nothing" for row in rows):
         say(
-            "depeche: what was decided is nowhere kept any more; Kafka's own `kafka-transactions.sh abort` undoes it,"
-            " and `depeche verify` tells whether an input then has no outcome"
+            "depeche: where what was decided is not kept any more, Kafka's own `kafka-transactions.sh abort` undoes it;"
+            " `depeche verify` tells whether an input then has no outcome"
         )
         raise typer.Exit(1)
 

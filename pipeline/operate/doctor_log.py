@@ -8,7 +8,8 @@ from pipeline.operate.doctor import Finding, Level
 from pipeline.operate.doctor_store import clock_found
 from pipeline.ports import BrokerProbe, TopicFacts
 
-INTERNAL = ("__consumer_offsets", "__transaction_state")
+GROUP_POSITIONS = "__consumer_offsets"
+INTERNAL = (GROUP_POSITIONS, "__transaction_state")
 
 _DAY_MS = 86_400_000
 # A worker that was away for longer comes back under an id the broker forgot: it is then not fenced by its successor.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipeline.errors import DepecheError
 from pipeline.operate.doctor import Finding
 from pipeline.ports import LeftOpen, TransactionEnds
 
@@ -10,10 +11,11 @@ SUBJECT = "Kafka transaction ends"
 
 
 class Mended(NamedTuple):
-    """One transaction and what was written for it: `commit`, `abort`, or `nothing` where nobody knows."""
+    """One transaction and what was written for it: `commit`, `abort`, or `nothing` and why."""
 
     transaction: LeftOpen
     wrote: str
+    why: str = ""
 
 
 def ends_found(ends: TransactionEnds, topics: Sequence[str]) -> Finding:
@@ -32,12 +34,18 @@ def ends_found(ends: TransactionEnds, topics: Sequence[str]) -> Finding:
 
 def mend(ends: TransactionEnds, topics: Sequence[str]) -> list[Mended]:
     """Write each missing end as its coordinator had decided it; one that it kept no word of stays as it is."""
-    return [Mended(each, _end(ends, each)) for each in ends.left_open(topics)]
+    return [_mended(ends, each) for each in ends.left_open(topics)]
 
 
-def _end(ends: TransactionEnds, transaction: LeftOpen) -> str:
-    committed = ends.decided(transaction)
-    if committed is None:
-        return "nothing"
-    ends.end(transaction, commit=committed)
-    return "commit" if committed else "abort"
+def _mended(ends: TransactionEnds, transaction: LeftOpen) -> Mended:
+    try:
+        commit = ends.decided(transaction)
+        if commit is None:
+            return Mended(transaction, "nothing", "what was decided is nowhere kept any more")
+        if transaction not in ends.left_open([transaction.partition.topic]):
+            # What its producer writes next joins it, and then it is under way.
+            return Mended(transaction, "nothing", "its producer writes on, and ends it")
+        ends.end(transaction, commit=commit)
+    except DepecheError as error:
+        return Mended(transaction, "nothing", str(error))
+    return Mended(transaction, "commit" if commit else "abort")

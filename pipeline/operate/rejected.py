@@ -5,13 +5,14 @@ and whatever crashes in between. The steps:
 
 1. claim the one transactional id of all retries: its earlier bearer is fenced, and what he was committing is decided,
 2. look which of the wanted rejections were tried again already: a retry stands behind its original, in its partition,
-3. write the others, some at a time, each lot in one transaction.
+3. write the others, some at a time, each lot in one transaction, but not those of whose article a later input stands:
+   a withdrawn article does not come back, and an old text does not take the place of a new one.
 
-Memory holds the ids of what is to be tried again, and one lot.
+Memory holds the places of all rejections and the ids of what is to be tried again, and one lot.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -152,38 +153,90 @@ def again(entry: Entry) -> Message:
 
 def retry(browser: LogBrowser, writer: Writer, wanted: Callable[[Entry], bool]) -> Report:
     """Take the wanted rejections through steps 1 to 3. Raises `Fenced` when another retry began meanwhile."""
-    places: dict[str, tuple[Partition, int]] = {}
+    originals: dict[str, _Original] = {}
+    turned_down: set[tuple[Partition, int]] = set()
     skipped = []
-    for entry in filter(wanted, entries(browser)):
+    for entry in entries(browser):
+        turned_down |= _place(entry)
+        if not wanted(entry):
+            continue
         try:
             message = again(entry)
         except DepecheError as error:
             skipped.append(str(error))
             continue
-        partition = Partition(message.topic, message.partition or 0)
-        places[entry.envelope.id] = (partition, int(entry.data.position.rpartition("@")[2]))
+        ((partition, offset),) = _place(entry)
+        originals[entry.envelope.id] = _Original(partition, offset, message.key)
+    behind = _Behind(browser, originals, turned_down)
     writer.claim()
-    done = retried(browser, places)
+    behind.look()
+    done_before = len(behind.done)
     written = 0
-    for lot in _lots(again(e) for e in _once(entries(browser), set(places) - done)):
-        writer.write(lot)
-        written += len(lot)
-    return Report(written=written, done_before=len(done), skipped=tuple(skipped))
+    for lot in _lots(_once(entries(browser), set(originals) - behind.done)):
+        behind.look()
+        # What another retry wrote meanwhile is written in vain: that is how this one learns that it is fenced.
+        late = [
+            entry
+            for entry in lot
+            if entry.envelope.id not in behind.done and behind.supersedes(originals[entry.envelope.id])
+        ]
+        skipped += [f"{entry.envelope.id} is of an article of which a later input was accepted since" for entry in late]
+        if messages := [again(entry) for entry in lot if entry not in late]:
+            writer.write(messages)
+        written += len(messages)
+    return Report(written=written, done_before=done_before, skipped=tuple(skipped))
 
 
-def retried(browser: LogBrowser, places: Mapping[str, tuple[Partition, int]]) -> set[str]:
-    """Return which rejections were tried again already; `places` says where the original of each stands."""
-    first: dict[Partition, int] = defaultdict(lambda: 2**63)
-    for partition, offset in places.values():
-        first[partition] = min(first[partition], offset + 1)
-    out = set()
-    for partition, start in first.items():
-        begin, end = browser.bounds(partition.topic)[partition]
-        for record in browser.read(partition, max(start, begin), end):
-            cause = dict(record.headers).get("ce_causationid", b"").decode(errors="replace")
-            if cause in places:
-                out.add(cause)
-    return out
+class _Original(NamedTuple):
+    """Where a rejected input stands, and the article it is of."""
+
+    partition: Partition
+    offset: int
+    key: bytes
+
+
+def _place(entry: Entry) -> set[tuple[Partition, int]]:
+    """Return where the rejected input stands, if it was in the log at all."""
+    place, _, offset = entry.data.position.rpartition("@")
+    if not place.startswith(flow.FACTS):
+        return set()
+    (partition,) = from_json({place: 0})
+    return {(partition, int(offset))}
+
+
+class _Behind:
+    """What stands behind the originals, in their partitions: their retries, and later inputs of their articles."""
+
+    def __init__(
+        self, browser: LogBrowser, originals: Mapping[str, _Original], turned_down: Set[tuple[Partition, int]]
+    ) -> None:
+        self._browser = browser
+        self._originals = originals
+        self._turned_down = turned_down
+        self._articles = {(each.partition, each.key) for each in originals.values() if each.key}
+        self._accepted: dict[tuple[Partition, bytes], int] = {}
+        self._seen: dict[Partition, int] = {}
+        for each in originals.values():
+            self._seen[each.partition] = min(self._seen.get(each.partition, 2**63), each.offset + 1)
+        self.done: set[str] = set()
+        """Which rejections were tried again already."""
+
+    def look(self) -> None:
+        """Read what has come since the last look."""
+        for partition, start in self._seen.items():
+            begin, end = self._browser.bounds(partition.topic)[partition]
+            for record in self._browser.read(partition, max(start, begin), end):
+                cause = dict(record.headers).get("ce_causationid", b"").decode(errors="replace")
+                if cause in self._originals:
+                    self.done.add(cause)
+                article = (partition, record.key)
+                if article in self._articles and (partition, record.offset) not in self._turned_down:
+                    self._accepted[article] = record.offset
+            self._seen[partition] = max(start, end)
+
+    def supersedes(self, original: _Original) -> bool:
+        """Tell whether a later input of the same article stands, which an old one would undo if it came again."""
+        return self._accepted.get((original.partition, original.key), -1) > original.offset
 
 
 def _once(found: Iterable[Entry], left: set[str]) -> Iterator[Entry]:
@@ -193,13 +246,14 @@ def _once(found: Iterable[Entry], left: set[str]) -> Iterator[Entry]:
             yield entry
 
 
-def _lots(messages: Iterable[Message]) -> Iterator[list[Message]]:
-    lot: list[Message] = []
-    for message in messages:
-        if lot and (len(lot) == _LOT_MESSAGES or sum(len(m.value) for m in lot) + len(message.value) > _LOT_BYTES):
+def _lots(found: Iterable[Entry]) -> Iterator[list[Entry]]:
+    lot: list[Entry] = []
+    for entry in found:
+        size = sum(len(each.data.original) for each in lot) + len(entry.data.original)
+        if lot and (len(lot) == _LOT_MESSAGES or size > _LOT_BYTES):
             yield lot
             lot = []
-        lot.append(message)
+        lot.append(entry)
     if lot:
         yield lot
 

@@ -1,18 +1,22 @@
 """The ends of transactions that a broker never wrote: docs/decisions/0009-ends-never-written.md."""
 
-import struct
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import TransactionState
-from kafka.errors import for_code
+from kafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError, for_code
 from kafka.protocol.producer.transaction import WriteTxnMarkersRequest
 
+from pipeline.adapters.kafka import transaction_log
 from pipeline.adapters.kafka.access import KafkaAccess
-from pipeline.adapters.kafka.connection import BOOTSTRAP_MS, consumer, foreign_errors
+from pipeline.adapters.kafka.connection import BOOTSTRAP_MS, consumer, foreign_errors, within
+from pipeline.errors import Misconfigured, RetryLater
 from pipeline.ports import LeftOpen, Partition
+
+T = TypeVar("T")
 
 _BUSY = (
     TransactionState.ONGOING,
@@ -22,10 +26,7 @@ _BUSY = (
 )
 # A producer that no coordinator knows was forgotten after days, or is one of which we may not hear.
 _FORGOTTEN = timedelta(days=1)
-_STATES = "__transaction_state"
-# Kafka's TransactionLogValue.json: version, producer id and epoch, timeout, status; what follows is not needed.
-_STATE = struct.Struct(">hqhib")
-_PREPARE_COMMIT, _PREPARE_ABORT = 2, 3
+_PATIENCE_S = 60.0
 
 
 class KafkaEnds:
@@ -40,48 +41,29 @@ class KafkaEnds:
         A coordinator is done with a transaction when all its partitions have the end. What was open before it was
         asked, is not under way, and is open still, is therefore ended by nobody (KIP-664).
         """
-        with foreign_errors("asking for open transactions", self._bootstrap), self._admin() as admin:
-            found = admin.describe_topics(list(topics))
-            partitions = [
-                TopicPartition(topic["name"], partition["partition_index"])
-                for topic in found
-                if not topic["error_code"]
-                for partition in topic["partitions"]
-            ]
-            before = set(_open(admin, partitions))
-            if not before:
-                return []
-            known, under_way = _coordinated(admin, {each.producer_id for each in before})
-            long_ago = datetime.now(UTC) - _FORGOTTEN
-            return sorted(
-                each
-                for each in _open(admin, partitions)
-                if each in before
-                and (each.producer_id, each.partition) not in under_way
-                and (each.producer_id in known or each.written_at < long_ago)
-            )
+        return self._asked("asking for open transactions", lambda admin: _left_open(admin, topics))
 
     def decided(self, transaction: LeftOpen) -> bool | None:
-        """See `TransactionEnds.decided`: it is the first decision about that producer after its last record."""
-        since = transaction.written_at.timestamp() * 1000
-        # Where the coordinator undid it because its time was over, it did so under the next epoch.
-        epochs = (transaction.producer_epoch, transaction.producer_epoch + 1)
+        """See `TransactionEnds.decided`: it is the last decision on that producer that names the partition.
+
+        A later one would have ended this one too: a marker ends whatever its producer has open.
+        """
+        last = None
         with foreign_errors("reading what was decided", self._bootstrap):
             reader = consumer(self._bootstrap, exclude_internal_topics=False)
             try:
-                for raw in _everything(reader, _STATES):
-                    if raw.value is None or raw.timestamp < since:
-                        continue
-                    _, producer, epoch, _, state = _STATE.unpack_from(raw.value)
+                for raw in _everything(reader, transaction_log.TOPIC):
+                    note = transaction_log.read(raw.value) if raw.value is not None else None
                     if (
-                        producer == transaction.producer_id
-                        and epoch in epochs
-                        and state in (_PREPARE_COMMIT, _PREPARE_ABORT)
+                        note is not None
+                        and note.producer_id == transaction.producer_id
+                        and note.state in (transaction_log.PREPARE_COMMIT, transaction_log.PREPARE_ABORT)
+                        and transaction.partition in note.partitions
                     ):
-                        return bool(state == _PREPARE_COMMIT)
+                        last = note.state == transaction_log.PREPARE_COMMIT
             finally:
                 reader.close()
-        return None
+        return last
 
     def end(self, transaction: LeftOpen, *, commit: bool) -> None:
         """See `TransactionEnds.end`: the request that a coordinator would have sent."""
@@ -100,11 +82,41 @@ class KafkaEnds:
                 )
             ]
         )
-        with foreign_errors("writing the end", self._bootstrap), self._admin() as admin:
-            admin._manager.run(_written, admin, request, TopicPartition(*transaction.partition))
+        tp = TopicPartition(*transaction.partition)
+        self._asked("writing the end", lambda admin: admin._manager.run(_written, admin, request, tp))
 
-    def _admin(self) -> Any:
-        return KafkaAdminClient(**self._bootstrap.arguments(), bootstrap_timeout_ms=BOOTSTRAP_MS)
+    def _asked(self, doing: str, ask: Callable[[Any], T]) -> T:
+        def asked() -> T:
+            with KafkaAdminClient(**self._bootstrap.arguments(), bootstrap_timeout_ms=BOOTSTRAP_MS) as admin:
+                return ask(admin)
+
+        with foreign_errors(doing, self._bootstrap):
+            return within(_PATIENCE_S, doing, asked)
+
+
+def _left_open(admin: Any, topics: Sequence[str]) -> list[LeftOpen]:
+    found = admin.describe_topics(list(topics))
+    for topic in found:
+        if topic["error_code"] == TopicAuthorizationFailedError.errno:
+            raise TopicAuthorizationFailedError(topic["name"])
+    partitions = [
+        TopicPartition(topic["name"], partition["partition_index"])
+        for topic in found
+        if not topic["error_code"]
+        for partition in topic["partitions"]
+    ]
+    before = set(_open(admin, partitions))
+    if not before:
+        return []
+    known, under_way = _coordinated(admin, {each.producer_id for each in before})
+    long_ago = datetime.now(UTC) - _FORGOTTEN
+    return sorted(
+        each
+        for each in _open(admin, partitions)
+        if each in before
+        and (each.producer_id, each.partition) not in under_way
+        and (each.producer_id in known or each.written_at < long_ago)
+    )
 
 
 async def _written(admin: Any, request: Any, partition: Any) -> None:
@@ -113,8 +125,16 @@ async def _written(admin: Any, request: Any, partition: Any) -> None:
     answer = await admin._manager.send(request, node_id=leader)
     codes = [each.error_code for marker in answer.markers for topic in marker.topics for each in topic.partitions]
     for code in codes:
+        if code == ClusterAuthorizationFailedError.errno:
+            raise Misconfigured(
+                "to write the end of a transaction takes ClusterAction, a broker's right: run `depeche mend` under the"
+                " name of whoever administers the cluster"
+            )
         if code:
-            raise for_code(code)(f"the end of a transaction in {partition}")
+            raise RetryLater(
+                f"the broker did not take the end of a transaction in {partition.topic}[{partition.partition}]"
+                f" ({for_code(code).__name__})"
+            )
 
 
 def _open(admin: Any, partitions: Sequence[Any]) -> Iterator[LeftOpen]:
@@ -151,5 +171,10 @@ def _everything(reader: Any, topic: str) -> Iterator[Any]:
     for tp in tps:
         reader.assign([tp])
         reader.seek_to_beginning(tp)
-        while reader.position(tp) < ends[tp]:
+        heard = time.monotonic()
+        while (at := reader.position(tp)) < ends[tp]:
             yield from reader.poll(timeout_ms=500).get(tp, ())
+            if reader.position(tp) > at:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > _PATIENCE_S:
+                raise RetryLater(f"{topic}[{tp.partition}] gave nothing for {_PATIENCE_S:.0f} s; is the broker up?")

@@ -10,7 +10,7 @@ from pipeline import codec, flow
 from pipeline.adapters.files import DirectoryStore
 from pipeline.adapters.memory import MemoryLog, MemoryWriter
 from pipeline.errors import DepecheError, Fenced, Flaw, RetryLater
-from pipeline.events import Rejected
+from pipeline.events import Rejected, Withdrawn
 from pipeline.fetch import Source, pull
 from pipeline.history import History
 from pipeline.operate import rejected
@@ -19,7 +19,7 @@ from pipeline.ports import Message, Partition
 from pipeline.pull import pull_source
 from pipeline.worker import run
 from tests.fixtures.seeds import BAD
-from tests.flow.world import ENGLISH, World, drain, normalised, positions, with_a_rejection
+from tests.flow.world import ENGLISH, FRENCH, World, drain, normalised, positions, with_a_rejection
 
 
 @pytest.fixture
@@ -158,6 +158,39 @@ def test_a_retry_that_overtakes_one_at_work_writes_only_what_that_one_has_not(
     with pytest.raises(Fenced):
         rejected.retry(world.browser, OvertakenLater(world.broker, rejected.RETRY_ID), rejected.ALL.has)
     assert len(retried(world)) == len(set(retried(world))) == 6
+
+
+def test_an_article_withdrawn_since_does_not_come_back(world: World) -> None:
+    (entry,) = rejected.entries(world.browser)
+    gone = Withdrawn(
+        article_id=entry.data.article_id or "",
+        source="test",
+        url=None,
+        revision=0,
+        reason="the publisher asked for it",
+        fetched_at=world.clock.now(),
+    )
+    world.publish([gone])
+    normalised(world)
+    before = len(world.records(flow.FETCHED))
+    report = retry(world)
+    assert (report.written, report.done_before) == (0, 0)
+    assert "a later input was accepted since" in report.skipped[0]
+    assert len(world.records(flow.FETCHED)) == before
+
+
+def test_of_two_versions_turned_down_both_come_again_in_order_but_none_behind_one_that_was_accepted(
+    world: World,
+) -> None:
+    world.publish([world.raw(20, ENGLISH), world.raw(20, ENGLISH + " Again.")])
+    normalised(world)
+    mine = {e.envelope.id for e in rejected.entries(world.browser) if e.data.article_id == world.raw(20, "").article_id}
+    assert rejected.retry(world.browser, writer(world), lambda e: e.envelope.id in mine).written == 2
+    normalised(world)
+    world.publish([world.raw(20, FRENCH.format(n=20))])
+    normalised(world)
+    report = rejected.retry(world.browser, writer(world), lambda e: e.data.article_id == world.raw(20, "").article_id)
+    assert (report.written, report.done_before, len(report.skipped)) == (0, 2, 2)
 
 
 def retried(world: World) -> list[str]:
