@@ -1,16 +1,19 @@
-"""`python -m tests.chaos.real`: make runs side by side, each seed once; go on where an earlier call stopped."""
+"""`python -m tests.chaos.real`: make runs side by side, each seed once for the code as it is now."""
 
 import argparse
+import contextlib
 import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import psutil
 
 from tests.chaos.real.plan import plan
-from tests.chaos.real.run import Result, run
+from tests.chaos.real.run import Result, code, run
 
 _TIMEOUT_S = 600
 
@@ -20,6 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.real", description=main.__doc__)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--seeds", help="these seeds and no others: 8,97")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
     parser.add_argument("--book", type=Path, default=Path(".depeche/chaos"), help="folder of results and kept logs")
     parser.add_argument("--seed", type=int, help="make this one run here, and print its result as JSON")
@@ -34,12 +38,15 @@ def main() -> int:
         for line in sys.stdin:
             print(msgspec.json.encode(run(plan(int(line)), keep=options.book)).decode(), flush=True)
         return 0
-    return _runs(range(options.first, options.first + options.runs), options.jobs, options.book)
+    seeds = list(range(options.first, options.first + options.runs))
+    if options.seeds:
+        seeds = [int(seed) for seed in options.seeds.split(",")]
+    return _runs(seeds, options.jobs, options.book)
 
 
-def _runs(seeds: range, jobs: int, folder: Path) -> int:
+def _runs(seeds: Sequence[int], jobs: int, folder: Path) -> int:
     book = folder / "runs.jsonl"
-    known = results(book)
+    known = {seed: result for seed, result in results(book).items() if result.code == code()}
     waiting: queue.Queue[int] = queue.Queue()
     missing = [seed for seed in seeds if seed not in known]
     for seed in missing:
@@ -55,12 +62,15 @@ def _runs(seeds: range, jobs: int, folder: Path) -> int:
         print(_line(result), flush=True)
     wanted = [known[seed] for seed in seeds]
     bad = [r.seed for r in wanted if r.wrong]
+    skipped = sorted({kind for result in wanted for kind in result.skipped})
+    if skipped:
+        print(f"not tried, since this machine gives no small disk: {', '.join(skipped)}")
     print(f"{len(wanted)} runs, {sum(r.inputs for r in wanted)} inputs, {len(bad)} runs lost, doubled or hung: {bad}")
     return 1 if bad else 0
 
 
 def results(book: Path) -> dict[int, Result]:
-    """Return the results that are there, by seed."""
+    """Return the latest result of each seed."""
     if not book.exists():
         return {}
     found = [msgspec.json.decode(line, type=Result) for line in book.read_bytes().splitlines()]
@@ -77,10 +87,11 @@ def _job(waiting: "queue.Queue[int]", made: "queue.Queue[Result]", folder: Path)
         except queue.Empty:
             break
         if child is None:
-            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            with (folder / "errors.log").open("ab") as errors:
+                child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
         assert child.stdin is not None
         assert child.stdout is not None
-        hung = threading.Timer(_TIMEOUT_S, child.kill)
+        hung = threading.Timer(_TIMEOUT_S, _kill, [child])
         hung.start()
         child.stdin.write(f"{seed}\n".encode())
         child.stdin.flush()
@@ -90,10 +101,18 @@ def _job(waiting: "queue.Queue[int]", made: "queue.Queue[Result]", folder: Path)
             made.put(msgspec.json.decode(answer, type=Result))
         except msgspec.DecodeError:
             made.put(_failed(seed))
-            child.kill()
+            _kill(child)
             child = None
     if child is not None:
-        child.kill()
+        _kill(child)
+
+
+def _kill(child: "subprocess.Popen[bytes]") -> None:
+    """End it with its broker, its store and its workers, which have sessions of their own."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for each in [*psutil.Process(child.pid).children(recursive=True), psutil.Process(child.pid)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
 
 
 def _failed(seed: int) -> Result:
@@ -107,6 +126,7 @@ def _failed(seed: int) -> Result:
         tracebacks=[],
         caught_up_s=0,
         seconds=0,
+        code=code(),
     )
 
 

@@ -161,7 +161,7 @@ class Line:
     def add_extra(self, choice: float, *, twin: bool) -> Worker:
         """Start one more worker beside the others; a twin bears the name of one of them."""
         like = self.workers[int(choice * len(self.workers))]
-        extra = Worker(like.step, like.name if twin else f"{like.name}-extra", [])
+        extra = Worker(like.step, like.name if twin else f"{like.name}-extra-{len(self.extra)}", [])
         self._launch(extra)
         self.extra.append(extra)
         return extra

@@ -15,8 +15,11 @@ Made by `python -m tests.chaos.real.report`; do not edit. One run: a Kafka broke
 proxies, one to three processes a step under a supervisor, articles, revisions, repetitions, withdrawals and other
 languages written for {span:.0f} s while the troubles of the run's seed happen. Then everything is mended, the line
 finishes by itself, the tables are loaded, and two judges look: `depeche verify`, and a count that shares no code with
-it (every input has one outcome, every record of the log is in one segment, revisions go 1, 2, 3 …).
-The model is its memory twin: how articles are read is no part of how they are delivered.
+it but the manifests' format (every input has one outcome, every record of the log is in one segment, revisions go 1, 2,
+3 …).
+The model is its memory twin: how articles are read is no part of how they are delivered. What is not in these runs: the
+fetcher (a writer of the run's own takes its place), replay and retry, which have tests of their own on real servers; a
+clock jump is one of the clock that workers ask, not of their machine's.
 
 What such runs found, 786 of them before those below on code that was mended since, each with a test of its own but the
 third, and its seed run again:
@@ -47,6 +50,9 @@ def page(found: list[Result], span: float) -> str:
     lines = [_HEAD.format(span=span)]
     lines.append("| | |\n|---|---|")
     lines.append(f"| runs | {len(found)}, seeds {_ranges([r.seed for r in found])} |")
+    sources = Counter(r.code or "not noted" for r in found)
+    made = "; ".join(f"`{code}`: {count}" for code, count in sources.most_common())
+    lines.append(f"| sources (SHA-256 of `pipeline/` and `tests/chaos/real/`): runs | {made} |")
     lines.append(f"| inputs | {sum(r.inputs for r in found):,} |")
     late_only = sum(all(map(_is_late, r.wrong)) for r in bad)
     lines.append(f"| runs that lost or doubled something | {len(bad) - late_only} |")

@@ -1,6 +1,7 @@
 """One run: a line, its inputs, its troubles; then everything is mended, and the line has to finish by itself."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -26,6 +27,7 @@ from tests.chaos.real.worker import DEATHS, leave_transaction_open
 _FINISH_S = 180.0
 """A line that has everything it needs again must be through after this long, or it hangs."""
 _BATCHES = 12
+_WAVE_S = 0.8
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +43,20 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     caught_up_s: float
     """From the end of the last trouble until everything was in segments."""
     seconds: float
+    skipped: list[str] = []
+    """Troubles that this machine cannot make."""
+    code: str = ""
+    """SHA-256 of the sources that were run, shortened; empty where it was not noted."""
+
+
+def code() -> str:
+    """Return the hash of the product's sources and of those that try it."""
+    root = Path(__file__).parent.parent.parent.parent
+    found = sorted(file for folder in ("pipeline", "tests/chaos/real") for file in (root / folder).rglob("*.py"))
+    whole = hashlib.sha256()
+    for file in found:
+        whole.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
+    return whole.hexdigest()[:12]
 
 
 def run(plan: Plan, *, keep: Path | None = None, broken: str = "", patience: float = _FINISH_S) -> Result:
@@ -69,6 +85,7 @@ class _Run:
         self.line, self.plan, self._began, self._patience = line, line.plan, began, patience
         self.done: list[str] = []
         self._undo: list[tuple[float, Callable[[], None]]] = []
+        self.skipped: list[str] = []
 
     def result(self) -> Result:
         os.environ.update(self.line.environment)
@@ -96,6 +113,8 @@ class _Run:
             tracebacks=_tracebacks(self.line.folder),
             caught_up_s=round(caught_up, 1),
             seconds=round(time.monotonic() - self._began, 1),
+            skipped=self.skipped,
+            code=code(),
         )
 
     def _live_through(self, publisher: Publisher) -> None:
@@ -142,7 +161,8 @@ class _Run:
         worker = line.workers[int(trouble.choice * len(line.workers))]
         end = now + trouble.seconds
         if trouble.kind.startswith("fill") and self._disk(trouble.kind) is None:
-            return  # this machine gives no small disk
+            self.skipped.append(trouble.kind)  # this machine gives no small disk
+            return
         self.done.append(trouble.kind)
         match trouble.kind:
             case "kill a worker":
@@ -151,9 +171,11 @@ class _Run:
                 line.stop_for(worker, trouble.seconds)
             case "ask a worker to end":
                 worker.send(signal.SIGTERM)
-            case "start a worker's twin" | "workers come and go":
-                twin = line.add_extra(trouble.choice, twin="twin" in trouble.kind)
+            case "start a worker's twin":
+                twin = line.add_extra(trouble.choice, twin=True)
                 self._undo.append((end, lambda: twin.send(signal.SIGKILL)))
+            case "workers come and go":
+                self._come_and_go(trouble, now)
             case "kill the broker" | "kill the store" | "restart the broker" | "stop the broker" | "stop the store":
                 self._to_server(trouble, end)
             case "clocks jump":
@@ -175,6 +197,18 @@ class _Run:
 
     def _disk(self, kind: str) -> Any:
         return (self.line.broker if "broker" in kind else self.line.store).disk
+
+    def _come_and_go(self, trouble: Trouble, now: float) -> None:
+        """Let one more worker come every so often, stay for a moment, and go: asked to, or killed."""
+        for wave in range(max(2, int(trouble.seconds / _WAVE_S))):
+            goes = signal.SIGTERM if wave % 2 else signal.SIGKILL
+            choice = (trouble.choice + wave / 3) % 1
+
+            def come(choice: float = choice, goes: signal.Signals = goes, wave: int = wave) -> None:
+                extra = self.line.add_extra(choice, twin=False)
+                self._undo.append((now + (wave + 2) * _WAVE_S, lambda: extra.send(goes)))
+
+            self._undo.append((now + wave * _WAVE_S, come))
 
     def _to_server(self, trouble: Trouble, end: float) -> None:
         server = self.line.broker if "broker" in trouble.kind else self.line.store
