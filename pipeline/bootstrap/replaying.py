@@ -18,6 +18,7 @@ from pipeline.errors import Misconfigured
 from pipeline.operate import projection
 from pipeline.operate.catching_up import as_json, wait_until_archived
 from pipeline.operate.comparison import Comparison, compare
+from pipeline.operate.doctor_store import require_conditional_writes
 from pipeline.ports import Model, ObjectStore, Partition
 from pipeline.replay import Replay, version_ends
 from pipeline.replay.reader import Steps
@@ -113,6 +114,7 @@ def start_replay(
 ) -> Mapping[str, int]:
     """Replay into a version, new or begun before, and return the counts of what was stored."""
     with _line() as line:
+        _require_store(line.settings, line.store)
         reader = model(line.settings)
         wanted = versions.Card(
             version=version, code_version=__version__, model=reader.info, created_at=SystemClock().now()
@@ -137,12 +139,21 @@ def compare_versions(version: str, against: str | None = None) -> Comparison:
 def switch_version(version: str) -> versions.Pointer:
     """Let readers use a version from their next load on."""
     with _line() as line:
+        _require_store(line.settings, line.store)
         return projection.switch(line.store, version, line.browser, line, now=_now())
 
 
 def roll_back() -> versions.Pointer:
     """Let readers use again what they used before the last switch, from their next load on."""
-    return projection.roll_back(store(settings()), now=_now())
+    s = settings()
+    _require_store(s, store(s))
+    return projection.roll_back(store(s), now=_now())
+
+
+def _require_store(s: Settings, archive: ObjectStore) -> None:
+    """A version's segments and the pointer are created, never overwritten, as the live ones are."""
+    if s.delivery == "exactly_once":
+        require_conditional_writes(archive)
 
 
 def load_warehouse() -> dict[str, Any]:

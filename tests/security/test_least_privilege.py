@@ -1,6 +1,7 @@
 """The whole line over TLS, each part with its own name and no more than infra/ grants it, on real servers."""
 
 import argparse
+import re
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ def grants() -> list[argparse.Namespace]:
     parser.add_argument("--operation", action="append", required=True)
     for kind in ("topic", "group", "transactional-id"):
         parser.add_argument(f"--{kind}", action="append", default=[])
+    parser.add_argument("--cluster", action="store_true")
     parser.add_argument("--resource-pattern-type", choices=["literal", "prefixed"], default="literal")
     lines = (INFRA / "kafka" / "acls.txt").read_text(encoding="utf-8").splitlines()
     return [parser.parse_args(shlex.split(line)) for line in lines if line.strip() and not line.startswith("#")]
@@ -44,12 +46,15 @@ def as_acls(grant: argparse.Namespace) -> Iterator[ACL]:
     pattern = ACLResourcePatternType[grant.resource_pattern_type.upper()]
     kinds = {ResourceType.TOPIC: grant.topic, ResourceType.GROUP: grant.group}
     kinds[ResourceType.TRANSACTIONAL_ID] = grant.transactional_id
+    kinds[ResourceType.CLUSTER] = ["kafka-cluster"] if grant.cluster else []
     for kind, names in kinds.items():
         for name in names:
             for operation in grant.operation:
                 resource = ResourcePattern(kind, name, pattern)
                 allow = ACLPermissionType.ALLOW
-                yield ACL(grant.allow_principal, "*", ACLOperation[operation.upper()], allow, resource)
+                # Kafka's own tool writes DescribeConfigs.
+                named = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).upper()
+                yield ACL(grant.allow_principal, "*", ACLOperation[named], allow, resource)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +109,17 @@ def test_each_part_of_the_line_gets_by_with_what_it_is_granted(become: As) -> No
     verdict = bootstrap.verdict(lambda _: None)
     assert verdict.sound, verdict.faults
     assert bootstrap.line_status()["topics"][flow.ENRICHED] == report["items"]
+    log = [each for each in bootstrap.diagnosis() if each.subject.startswith(("Kafka", "topic "))]
+    assert {each.subject for each in log if each.level == "error"} == set()
+    become("retry", "reader")
+    assert bootstrap.retry_rejected(lambda _: lambda _: True).written == 0
+    become("reader", "replay")
+    bootstrap.start_replay("again", stop=lambda: False)
+    bootstrap.switch_version("again")
+    become("fetch", "nobody")
+    assert bootstrap.fetch_sources(["agence-textes"])[0]["ok"]
+    become("reader", "night")
+    assert bootstrap.load_warehouse()["articles"] > report["items"]
 
 
 FORBIDDEN = [
@@ -149,6 +165,8 @@ def test_who_only_reads_sees_what_is_under_way_and_ends_nothing(granted: SecureK
         under_way.init_transactions()
         under_way.begin_transaction()
         under_way.send(flow.ENRICHED, b"v", partition=0).get(timeout=10)
+        browser = stack.enter_context(closing(KafkaBrowser(granted.access())))
+        assert browser.committed("depeche.nobody", flow.NORMALISED) == {}  # makes the topic of group positions
         ends = KafkaEnds(granted.access("depeche-reader"))
         assert ends.left_open(flow.FACTS) == []
         with pytest.raises(Misconfigured, match=r"infra/kafka/acls"):

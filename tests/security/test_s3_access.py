@@ -16,11 +16,13 @@ from pipeline.adapters import s3
 from pipeline.adapters.duckdb import DuckDbWarehouse
 from pipeline.adapters.s3 import S3Store
 from pipeline.adapters.s3_probe import S3Probe
+from pipeline.archive import close_segment
 from pipeline.errors import Misconfigured, RetryLater
 from pipeline.load import load
 from pipeline.operate import nightly
 from pipeline.operate.doctor_store import require_conditional_writes, store_findings
 from pipeline.settings import Settings
+from pipeline.store import File, Segment
 from tests.fixtures.secure_s3 import BUCKET, POLICIES, SecureS3
 from tests.flow.world import World, drain
 
@@ -83,6 +85,9 @@ def test_each_step_gets_by_with_its_own_policy(secure_s3: SecureS3, tmp_path: Pa
     world.store = secure_s3.store("archive")  # type: ignore[assignment]
     drain(world.archive())
     assert secure_s3.store("archive").create("data/large", bytes(20 * 2**20))
+    # Where the answer to the first was lost, it is asked again, and finds its own file there.
+    lost = Segment((File("data/lost-answer", b"f"),), "log/lost-answer", b"m")
+    assert [close_segment(secure_s3.store("archive"), lost) for _ in range(2)] == [None, None]
     warehouse = DuckDbWarehouse(None)
     assert load(secure_s3.store("reader"), warehouse, topic=flow.ENRICHED).articles == 5
     warehouse.close()
@@ -102,7 +107,7 @@ FORBIDDEN: dict[str, tuple[str, Callable[[S3Store], object]]] = {
     "a reader writes": ("reader", lambda s: s.create("data/a", b"")),
     "a reader writes a manifest": ("reader", lambda s: s.create("log/a", b"")),
     "the archive writes reports": ("archive", lambda s: s.create("reports/a", b"")),
-    "the archive reads data": ("archive", lambda s: s.get("data/a")),
+    "the archive reads reports": ("archive", lambda s: s.get("reports/a")),
     "the doctor reads data": ("doctor", lambda s: s.get("data/a")),
     "a reader lists all": ("reader", lambda s: list(s.list(""))),
     "whoever prepares reads": ("prepare", lambda s: s.get("data/a")),

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError
+from kafka.errors import ClusterAuthorizationFailedError, KafkaError
 
 from pipeline.adapters.kafka.access import KafkaAccess
 from pipeline.adapters.kafka.connection import BOOTSTRAP_MS, foreign_errors, within
@@ -89,6 +89,9 @@ class KafkaProbe:
             return {}
         wanted = [ConfigResource(kind, name) for name in names]
         found = admin.describe_configs(wanted, config_filter="all")[kind.name.lower()]
+        if hidden := [name for name in names if not found.get(name)]:
+            # kafka-python says nothing of what it may not read.
+            raise ClusterAuthorizationFailedError(f"DescribeConfigs of {kind.name.lower()} {', '.join(hidden)}")
         return {name: {key: str(entry["value"]) for key, entry in found[name].items()} for name in names}
 
     def _asked(self, doing: str, ask: Callable[[Any], T]) -> T:
