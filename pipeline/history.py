@@ -107,6 +107,10 @@ class History:
             yield from (record for record in records if record.offset < end)
             if reached >= end:
                 return
+        raise DepecheError(
+            f"{partition.topic}[{partition.number}]: what is before offset {end} is in the log no more, and the archive"
+            " ends before it; `depeche verify` names the gap"
+        )
 
     def committed(self, group: str, topic: str) -> dict[Partition, int]:
         """See `LogBrowser.committed`."""

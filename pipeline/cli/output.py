@@ -19,7 +19,11 @@ def say(text: str) -> None:
 
 def print_json(data: Any) -> None:
     """Print data for a program."""
-    print(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+    from pipeline.render.words import UNSEEN
+
+    # Written as escapes they are the same data, and do nothing to the terminal.
+    text = json.dumps(data, ensure_ascii=False, indent=2, default=str)
+    print(UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def print_table(rows: Sequence[dict[str, Any]], empty: str) -> None:

@@ -71,7 +71,7 @@ def _transactions(probe: BrokerProbe, timeout_ms: int) -> Said:
             "the brokers speak the first transaction protocol, in which a late message can slip into the next"
             " transaction (KIP-890); upgrade to Kafka 4 and transaction.version 2"
         )
-    return "ok", "transactions of the second protocol (KIP-890), and a worker's id is remembered long enough"
+    return "ok", "the brokers check what joins a transaction (KIP-890), and remember a worker's id long enough"
 
 
 def _clock(probe: BrokerProbe) -> Said:

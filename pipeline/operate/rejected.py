@@ -129,11 +129,11 @@ def find(browser: LogBrowser, beginnings: Iterable[str]) -> list[Entry]:
     return [entry for those in found.values() for entry in those.values()]
 
 
-def again(entry: Entry) -> Message:
+def again(entry: Entry, browser: LogBrowser) -> Message:
     """Return the rejected input, to be written behind itself once more as a new event caused by its rejection.
 
-    Raises `DepecheError` when it cannot be: what fetch turned down never became an event, and of an oversize
-    input only a part was kept.
+    Of a large one the rejection kept a part: the whole is where it stood, in log or archive. Raises `DepecheError`
+    when it is not there any more, and for what fetch turned down, which never became an event.
     """
     data = entry.data
     place, _, _ = data.position.rpartition("@")
@@ -142,13 +142,18 @@ def again(entry: Entry) -> Message:
             f"{entry.envelope.id} was turned down before it was an article, and its source reads it best: "
             f"`depeche fetch {data.source} --since {data.rejected_at.date()}` pulls it again"
         )
-    if len(data.original) < data.original_size:
-        raise DepecheError(f"of {entry.envelope.id} only {len(data.original)} of {data.original_size} bytes were kept")
-    (partition,) = from_json({place: 0})
+    ((partition, offset),) = _place(entry)
+    original = data.original
+    if len(original) < data.original_size:
+        standing = [record.value for record in browser.read(partition, offset, offset + 1)]
+        if [len(value) for value in standing] != [data.original_size]:
+            kept = f"only {len(original)} of {data.original_size} bytes were kept"
+            raise DepecheError(f"of {entry.envelope.id} {kept}, and where it stood it is no more")
+        (original,) = standing
     headers = {"ce_correlationid": entry.envelope.correlationid, **data.original_headers}
     headers |= {"ce_id": event_id("retry", entry.envelope.id), "ce_causationid": entry.envelope.id}
     encoded = tuple((name, value.encode()) for name, value in headers.items())
-    return Message(partition.topic, (data.article_id or "").encode(), encoded, data.original, partition.number)
+    return Message(partition.topic, (data.article_id or "").encode(), encoded, original, partition.number)
 
 
 def retry(browser: LogBrowser, writer: Writer, wanted: Callable[[Entry], bool]) -> Report:
@@ -161,7 +166,7 @@ def retry(browser: LogBrowser, writer: Writer, wanted: Callable[[Entry], bool]) 
         if not wanted(entry):
             continue
         try:
-            message = again(entry)
+            message = again(entry, browser)
         except DepecheError as error:
             skipped.append(str(error))
             continue
@@ -181,7 +186,7 @@ def retry(browser: LogBrowser, writer: Writer, wanted: Callable[[Entry], bool]) 
             if entry.envelope.id not in behind.done and behind.supersedes(originals[entry.envelope.id])
         ]
         skipped += [f"{entry.envelope.id} is of an article of which a later input was accepted since" for entry in late]
-        if messages := [again(entry) for entry in lot if entry not in late]:
+        if messages := [again(entry, browser) for entry in lot if entry not in late]:
             writer.write(messages)
         written += len(messages)
     return Report(written=written, done_before=done_before, skipped=tuple(skipped))
@@ -249,7 +254,7 @@ def _once(found: Iterable[Entry], left: set[str]) -> Iterator[Entry]:
 def _lots(found: Iterable[Entry]) -> Iterator[list[Entry]]:
     lot: list[Entry] = []
     for entry in found:
-        size = sum(len(each.data.original) for each in lot) + len(entry.data.original)
+        size = sum(each.data.original_size for each in lot) + entry.data.original_size
         if lot and (len(lot) == _LOT_MESSAGES or size > _LOT_BYTES):
             yield lot
             lot = []

@@ -6,6 +6,7 @@ tables are compared with the version they hold, and with no other.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import pyarrow.parquet as pq
 from pyarrow import BufferReader
@@ -57,10 +58,12 @@ def _outcomes(view: ObjectStore, store: ObjectStore, browser: LogBrowser) -> lis
         for number, (start, end) in spans.items():
             partition = Partition(FETCHED, number)
             inputs = (record.offset for record in records(store, browser, partition, start, end))
-            faults += _differences(partition, inputs, _told(view, number, end))
+            faults += islice(_differences(partition, inputs, _told(view, number, end)), _MOST_FAULTS + 1 - len(faults))
     except DepecheError as error:
         faults.append(Fault("one outcome each", FETCHED, str(error)))
-    return faults[:_MOST_FAULTS]
+    if len(faults) > _MOST_FAULTS:
+        faults[_MOST_FAULTS:] = [Fault("one outcome each", FETCHED, f"and more: the first {_MOST_FAULTS} are named")]
+    return faults
 
 
 def _differences(partition: Partition, inputs: Iterator[int], told: Iterator[int]) -> Iterator[Fault]:
@@ -80,6 +83,10 @@ def _differences(partition: Partition, inputs: Iterator[int], told: Iterator[int
 def _told(view: ObjectStore, number: int, end: int) -> Iterator[int]:
     for _, manifest in manifests(view, ENRICHED):
         if manifest.partition == number and manifest.start < end:  # a replay at work may add to the chain
+            if "outcomes" not in manifest.tables:
+                raise DepecheError(
+                    f"{FETCHED}[{number}]: the segment that begins at {manifest.start} tells no outcomes"
+                )
             data = checked(manifest.tables["outcomes"], view)
             column = pq.read_table(BufferReader(data), columns=["log_offset"])["log_offset"]
             yield from (int(offset) for offset in column.to_pylist() if offset is not None)

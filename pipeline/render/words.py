@@ -16,12 +16,13 @@ EVENTS = "Events (2 = 1: event 1 told again; in brackets: said in another senten
 """The caption of a table whose rows are numbered and worded as below."""
 
 # Control characters move a terminal's cursor and more; the others turn the order in which letters are shown.
-_UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]")
+UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]")
+"""Characters that are not seen and change how others are."""
 
 
 def shown(text: str) -> str:
     """Return text without the characters that are not seen and change how the rest is: for screens, not for data."""
-    return _UNSEEN.sub("", text)
+    return UNSEEN.sub("", text)
 
 
 def headline(enriched: EnrichedArticle) -> str:

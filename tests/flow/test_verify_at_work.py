@@ -98,7 +98,7 @@ def test_a_rejection_that_is_tried_again_is_a_new_input_and_no_outcome(line: Lin
     drain(worker)
     worker.finish()
     (entry,) = (e for e in rejected.entries(line.browser) if e.data.stage == "enrich")
-    line.broker.append(rejected.again(entry))
+    line.broker.append(rejected.again(entry, line.browser))
     line.work()
     verdict = line.verify()
     assert verdict.sound, verdict.faults

@@ -53,6 +53,8 @@ def test_another_version_than_the_locked_one_is_wrong(audit: ModuleType) -> None
     locked = audit.pins(f"A_b==2 \\\n    {HASH}\n")
     assert list(audit.drift(locked, {"a-b": "2"})) == []
     assert list(audit.drift(locked, {"a-b": "3"})) == ["a-b 3 is installed and 2 is locked"]
+    assert list(audit.drift(locked, {"pip": "1"})) == ["a-b 2 is locked and not installed"]
+    assert list(audit.drift(locked, {"a-b": "2", "c": "1"})) == ["c 1 is installed and not locked"]
 
 
 @pytest.mark.parametrize("told", ["MIT", "MIT OR GPL-3.0-only", "Apache-2.0 AND MIT", "MIT License; BSD License"])

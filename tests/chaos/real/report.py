@@ -38,7 +38,8 @@ third, and its seed run again:
   (seed 218 never finished): [decision 9](decisions/0009-ends-never-written.md). Until then the broker of a run asked
   itself through the proxy that cuts off its clients; it has a way of its own since, as brokers have,
 - two runs failed by what makes them: a worker that was stopped on its way out was never woken (seed 294), and a process
-  ended before its run began, for a reason that was not kept (seed 202, made again; what such a process says is kept now),
+  ended before its run began, for a reason that was not kept (seed 202, made again; what such a process says is kept
+  now),
 - an archive whose bucket belongs to another Kafka closed segments that end before they start; it refuses now.
 
 Run it: `make chaos CHAOS_RUNS=300`. One seed again: `.venv/bin/python -m tests.chaos.real --seed 17`.

@@ -197,14 +197,22 @@ def retried(world: World) -> list[str]:
     return [e.envelope.causationid for e in world.events(flow.FETCHED) if e.envelope.causationid]
 
 
-def test_what_was_kept_only_in_part_is_not_tried_again(world: World) -> None:
-    world.broker.append(Message(flow.FETCHED, b"k", (), b"x" * (9 * 2**20), partition=0))
+def test_what_was_kept_only_in_part_is_taken_whole_from_where_it_stood(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = b"x" * (9 * 2**20)
+    world.broker.append(Message(flow.FETCHED, b"k", (), large, partition=0))
     normalised(world)
     (entry,) = rejected.entries(world.browser, Wanted(reason="undecodable"))
     assert (len(entry.data.original), entry.data.original_size) == (8 * 2**20, 9 * 2**20)
-    report = retry(world, Wanted(reason="undecodable"))
+    with monkeypatch.context() as gone:
+        read = world.browser.read
+        gone.setattr(world.browser, "read", lambda p, a, b: (r for r in read(p, a, b) if r.value != large))
+        report = retry(world, Wanted(reason="undecodable"))
     assert report.written == 0
-    assert "bytes were kept" in report.skipped[0]
+    assert "bytes were kept, and where it stood it is no more" in report.skipped[0]
+    assert retry(world, Wanted(reason="undecodable")).written == 1
+    assert [r.value == large for r in world.records(flow.FETCHED) if len(r.value) > 2**20] == [True, True]
 
 
 def test_what_fetch_turned_down_is_pulled_again_by_fetch_and_the_sentence_says_how(world: World) -> None:
