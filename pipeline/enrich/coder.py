@@ -14,6 +14,7 @@ from pipeline.enrich.places import resolve
 from pipeline.enrich.reference import References
 from pipeline.enrich.retold import told_again
 from pipeline.enrich.scene import Scene
+from pipeline.enrich.times import Anchor
 from pipeline.enrich.weapons import mode_by_weapon
 from pipeline.events import (
     Article,
@@ -205,13 +206,14 @@ def _status(type_: str, read: str, when: DateRange | None, today: date | None) -
         return "historical"
     if date.fromisoformat(when.from_[:10]) > today:
         return read if type_ in _VERBAL else "future"
-    return "asserted" if read == "historical" else read
+    # A month or a year that goes on says nothing of how long ago within it.
+    recent = date.fromisoformat(when.from_[:10]) > today - _HISTORICAL_AFTER
+    return "asserted" if read == "historical" and recent else read
 
 
 def _day_of(article: Article) -> date | None:
-    if article.published_at is None or article.published_precision == "month":
-        return None
-    return article.published_at.date()
+    anchor = Anchor.of(article.published_at, article.published_precision)
+    return anchor.day if anchor is not None and anchor.allows("day") else None
 
 
 def _participants(context: _Context, spans: Sequence[Span]) -> tuple[tuple[Participant, ...], bool]:
@@ -268,13 +270,14 @@ def _date_of(context: _Context, trigger: Span, others: Sequence[Span]) -> DateRa
     """Return the date of the time expression nearest to the trigger, unless that is nearer to another event.
 
     An expression that opens the sentence dates every event in it. `depuis …` tells how long a state has
-    lasted, not when the event was: on the annotated articles leaving it out gains more dates than it loses.
+    lasted, not when the event was: on the annotated articles leaving it out gains more dates than it loses. Nor does
+    `jusqu'au …`, which says when it ends.
     """
     near = [
         each
         for each in context.times
         if each.granularity in _DATING
-        and not each.text.casefold().startswith("depuis")
+        and not each.text.casefold().startswith(("depuis", "jusqu"))
         and not _belongs_to_noun(context, each, trigger)
         and (each.start - context.sentence.start <= _OPENING or _nearest_to(each, trigger, others))
     ]

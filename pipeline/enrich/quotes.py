@@ -18,8 +18,19 @@ _FEWEST_WORDS = 4
 """A shorter quotation is a term somebody used, `un "acte de guerre"`, rather than something said."""
 _REACH = 160
 """How far from the quotation, in code points, the verb and its subject may stand."""
+_TITLE_REACH = 12
 _PRONOUN = re.compile(r"(?<!\w)(?:il|elle)(?!\w)", re.IGNORECASE)
-_ACCORDING = re.compile(r"(?<!\w)(?:selon|d['’]après|pour)\s+$", re.IGNORECASE)
+_ACCORDING = re.compile(
+    r"(?<!\w)(?:(?P<cue>selon|d['’]après)\s+(?:l['’]|(?:le|la|les)\s+)?|(?P<short>pour)\s+)(?:(?:MM?\.|Mmes?|Me)\s+)?$",
+    re.IGNORECASE,
+)
+# `a déclaré à l'AFP Jean Dupont`: who is spoken to.
+_ADDRESSED = re.compile(
+    r"(?<!\w)(?:à|au|aux|auprès\s+d[eu]|devant|dans|sur)\s+(?:l['’]|(?:la|le|les)\s+)?$", re.IGNORECASE
+)
+# `le secrétaire général de l'ONU, Antonio Guterres`: the body, and behind it who speaks for it.
+_OF = re.compile(r"(?<!\w)(?:d['’]|du\s+|des\s+|de\s+(?:l['’]|la\s+|les\s+)?)$", re.IGNORECASE)
+_APPOSITION = re.compile(r",?\s+(?:(?:MM?\.|Mmes?)\s+)?$")
 _SPEAKERS = ("PER", "ORG")
 
 
@@ -72,7 +83,7 @@ def _told(
     for mention in named:
         source = _ACCORDING.search(article.text, clause.start, mention.start)
         if source:
-            yield evidence(article, _trimmed(source)), mention, evidence(article, Span(*_at(mention)))
+            yield evidence(article, _cue(source)), mention, evidence(article, Span(*_at(mention)))
     for cue in _cues().finditer(article.text, clause.start, clause.end):
         pronoun = _PRONOUN.search(cue[0])
         if pronoun:
@@ -81,17 +92,28 @@ def _told(
                 at = Span(cue.start() + pronoun.start(), cue.start() + pronoun.end())
                 yield evidence(article, Span(*cue.span())), person, evidence(article, at)
             continue
-        subject = min(named, key=lambda m: max(m.start - cue.end(), cue.start() - m.end), default=None)
+        heard = [m for m in named if not _ADDRESSED.search(article.text, clause.start, m.start)]
+        subject = min(heard, key=lambda m: max(m.start - cue.end(), cue.start() - m.end), default=None)
+        if subject is not None and subject.type == "ORG":
+            subject = _speaks_for(article.text, subject, heard) or subject
         if subject is not None:
             yield evidence(article, Span(*cue.span())), subject, evidence(article, Span(*_at(subject)))
+
+
+def _speaks_for(text: str, body: Mention, named: Sequence[Mention]) -> Mention | None:
+    """Return the person whose title the body is a part of."""
+    if not _OF.search(text, max(0, body.start - _TITLE_REACH), body.start):
+        return None
+    behind = (m for m in named if m.type == "PER" and body.end < m.start <= body.end + _TITLE_REACH)
+    return next((m for m in behind if _APPOSITION.fullmatch(text, body.end, m.start)), None)
 
 
 def _at(mention: Mention) -> tuple[int, int]:
     return mention.start, mention.end
 
 
-def _trimmed(match: re.Match[str]) -> Span:
-    return Span(match.start(), match.start() + len(match[0].rstrip()))
+def _cue(match: re.Match[str]) -> Span:
+    return Span(*match.span("cue" if match["cue"] else "short"))
 
 
 def _named_last(article: Article, before: int, mentions: Sequence[Mention]) -> Mention | None:

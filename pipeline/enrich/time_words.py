@@ -59,11 +59,11 @@ BEGIN = r"(?:début|mi|fin)"
 
 # Verbs that look ahead: the simple future, `aller` and `devoir` with an infinitive, announcements and calls.
 _FUTURE = re.compile(
-    r"\b(?:[a-zéèêçîïô']+(?:era|ira|dra|vra|rra|ttra|îtra)|(?!front|affront)[a-zéèêçîïô']+ront"
+    r"\b(?:aura|saura|ira|[a-zéèêçîïô']+(?:era|ira|dra|vra|rra|ttra|îtra|clura|cra|mpra)|(?!front|affront)[a-zéèêçîïô']+ront"
     r"|(?:va|vont|doit|doivent|devrait|devraient|pourrait|pourraient) "
     r"(?:\w+ )?(?:être |se |s['’]|y |en )?\w+(?:er|ir|re)"
-    r"|prévue?s?|attendue?s?|programmée?s?|fixée?s? (?:à|au)|rendez-vous"
-    r"|à venir|convoquée?s?|annonce|annoncent|appell?e(?:r|nt|z)?|appelée?s? à"
+    r"|[Pp]révue?s?|[Aa]ttendue?s?|[Pp]rogrammée?s?|[Ff]ixée?s? (?:à|au)|[Rr]endez-vous"
+    r"|à venir|[Cc]onvoquée?s?|annonce|annoncent|appell?e(?:r|nt|z)?|appelée?s? à"
     r"|devai(?:t|ent)|prévoi(?:t|ent)|veut|veulent|compte)\b"
 )
 _PAST = re.compile(
@@ -76,6 +76,7 @@ _TOWARDS = re.compile(
     r"(?:\w+ (?:ou|et) (?:l['’]|le |la )?)?$",
     re.IGNORECASE,
 )
+_SINCE = re.compile(r"\bdepuis(?: au moins)?(?: le| la| les)? ?$", re.IGNORECASE)
 # Code points before an expression that are searched for a preposition, and around it for a verb.
 _REACH = 30
 _WINDOW = 100
@@ -98,6 +99,8 @@ def direction(sentence: str, start: int, end: int) -> Direction:
     """Tell where an expression points: by the word before it, else by the tense of the verb nearest to it."""
     if _TOWARDS.search(sentence, max(0, start - _REACH), start):
         return 1
+    if _SINCE.search(sentence, max(0, start - _REACH), start):
+        return -1
     left, right = max(0, start - _WINDOW), end + _WINDOW
     nearest: dict[Direction, int] = {}
     for way, pattern in _TENSES:

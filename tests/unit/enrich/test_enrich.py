@@ -1,7 +1,7 @@
 """An article comes out with everything read of it; every span proves itself by the text."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -194,6 +194,20 @@ def test_times_of_a_leap_day_anchor_do_not_fail() -> None:
     read = read_article(leap, model=MODEL, now=NOW)
     assert ("2024-02-29", "2024-03-01") in [(each.from_, each.to) for each in read.times]
     assert date.fromisoformat(read.times[0].from_).year == 2023
+
+
+def test_what_happened_on_the_day_of_the_newsroom_is_not_ahead() -> None:
+    reader = model({"Kiev": "LOC", "Moscou": "LOC"}, {"attaque": "ASSAULT"})
+    night = article("Ce vendredi, Kiev attaque Moscou.", published=datetime(2023, 4, 20, 22, 30, tzinfo=UTC))
+    (event,) = read_article(night, model=reader, now=NOW).events
+    assert event.date is not None
+    assert (event.date.from_, event.status) == ("2023-04-21", "asserted")
+
+
+def test_until_when_is_not_when() -> None:
+    reader = model({"Kiev": "LOC", "Moscou": "LOC"}, {"attaque": "ASSAULT"})
+    (event,) = read_article(article("Kiev attaque Moscou jusqu'au 3 mai."), model=reader, now=NOW).events
+    assert (event.date, event.status) == (None, "asserted")
 
 
 @pytest.mark.parametrize(

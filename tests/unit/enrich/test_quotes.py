@@ -34,7 +34,13 @@ def quotes(text: str) -> list[Quote]:
         ("« La guerre sera longue », a de son côté affirmé Awa Diallo.", "Awa Diallo", "a de son côté affirmé"),
         ("« La guerre sera longue », affirme Awa Diallo.", "Awa Diallo", "affirme"),
         ("Awa Diallo a prévenu : « La guerre sera longue ».", "Awa Diallo", "a prévenu"),
-        ('Selon l\'Otan, "la guerre sera encore longue".', None, None),
+        ('Selon l\'Otan, "la guerre sera encore longue".', "Otan", "Selon"),
+        ("« La guerre sera longue », a déclaré à l'Otan Jens Stoltenberg.", "Jens Stoltenberg", "a déclaré"),
+        (
+            "« La guerre sera longue », a déclaré le secrétaire général de l'Otan, Jens Stoltenberg.",
+            "Jens Stoltenberg",
+            "a déclaré",
+        ),
         ('Selon Olena Marchuk, "la guerre sera encore longue".', "Olena Marchuk", "Selon"),
         ("“La guerre sera longue”, s'est insurgée Olena Marchuk.", "Olena Marchuk", "s'est insurgée"),
         ('Kiev attend. "La guerre sera encore longue."', None, None),
@@ -45,6 +51,11 @@ def test_a_quotation_goes_to_who_speaks_beside_it(text: str, speaker: str | None
     assert text[quote.start : quote.end] == quote.text
     assert (quote.speaker and quote.speaker.text, quote.cue and quote.cue.text) == (speaker, cue)
     assert quote.name == speaker
+
+
+def test_a_title_before_a_name_is_no_obstacle() -> None:
+    (quote,) = quotes('Selon M. Stoltenberg, "la guerre sera longue".')
+    assert (quote.name, quote.cue and quote.cue.text) == ("Jens Stoltenberg", "Selon")
 
 
 def test_a_pronoun_is_the_only_person_named_before() -> None:
