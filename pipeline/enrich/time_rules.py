@@ -173,12 +173,12 @@ RULES = (
 CONTEXT_RULES = (
     _rule(
         "day",
-        r"(?:la )?veille(?! d[eu'’])|(?:un jour|le jour) (?:plus tôt|avant|auparavant|précédent)",
+        r"la veille(?! d[eu'’])|(?:un jour|le jour) (?:plus tôt|avant|auparavant|précédent)",
         lambda seen: intervals.day(seen.day - timedelta(days=1)),
     ),
     _rule(
         "day",
-        r"(?:le )?lendemain(?: (?:matin|soir))?(?! d[eu'’])|(?:un jour|le jour) (?:plus tard|après|suivant)",
+        r"(?:le |(?<=au ))lendemain(?: (?:matin|soir))?(?! d[eu'’])|(?:un jour|le jour) (?:plus tard|après|suivant)",
         lambda seen: intervals.day(seen.day + timedelta(days=1)),
     ),
     _rule(
@@ -194,7 +194,7 @@ CONTEXT_RULES = (
     _rule(
         "day",
         r"(?:le |ce )?même jour|ce jour-là|dans la (?:matinée|soirée|journée|nuit)|dans l['’]après-midi"
-        r"|au petit matin|à l['’]aube"
+        r"|au petit matin|à l['’]aube(?! d[e'’])"
         r"|en (?:début|fin|milieu) (?:d['’]après-midi|de (?:matinée|soirée|journée))"
         r"|en soirée|en matinée|à la mi-journée",
         lambda seen: intervals.day(seen.day),

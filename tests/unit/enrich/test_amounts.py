@@ -20,6 +20,9 @@ from pipeline.enrich.amounts import find_amounts
         ("des dizaines de milliers de manifestants", ["des dizaines de milliers de manifestants"]),
         ("en 2014, le G7 et l'article 49.3", []),
         ("aucun mort n'est à déplorer", []),
+        ("un homme et une femme se sont présentés", []),
+        ("un corps d'élite et trois livres", []),
+        ("3 000 dinars et 12 Md€", ["3 000 dinars", "12 Md€"]),
     ],
 )
 def test_amounts_of_a_sentence(sentence: str, amounts: list[str]) -> None:
@@ -35,6 +38,12 @@ def test_amounts_of_a_sentence(sentence: str, amounts: list[str]) -> None:
         ("deux civils tués", "CASUALTIES"),
         ("douze soldats blessés", "CASUALTIES"),
         ("douze soldats", "AMOUNT"),
+        ("Douze personnes ont été tuées", "CASUALTIES"),
+        ("deux enfants sont morts", "CASUALTIES"),
+        ("il a blessé trois policiers", "CASUALTIES"),
+        ("tuant au moins deux civils", "CASUALTIES"),
+        ("5 000 francs CFA", "MONEY"),
+        ("dix livres sterling", "MONEY"),
         ("65 milliards", "AMOUNT"),
         ("30 %", "AMOUNT"),
     ],

@@ -117,6 +117,9 @@ def test_an_expression_means_this_interval_on_friday_21_april_2023(
         "tous les lundis",
         "au lendemain de l'attaque",
         "un effectif de 1500 hommes",
+        "Le gouvernement veille à l'application du texte",
+        "un succès sans lendemain",
+        "à l'aube d'une ère nouvelle",
     ],
 )
 def test_what_is_no_date_is_left_alone(sentence: str) -> None:
