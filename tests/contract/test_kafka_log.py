@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
@@ -129,20 +129,10 @@ def test_a_partition_given_away_by_a_member_that_dies_finds_an_owner(kafka: str)
 
 
 def test_nothing_is_asked_behind_a_join_that_is_under_way(kafka: str) -> None:
-    topic = f"t-{uuid4().hex[:8]}"
-    create_topics(kafka, [topic], compacted=(), partitions=2, replication=1)
-    with contextlib.ExitStack() as stack:
-        logs = [
-            stack.enter_context(
-                closing(KafkaLog(kafka, group=topic, topics=[topic], instance=name, rebalance=Watcher()))
-            )
-            for name in ("a", "b")
-        ]
+    with two_members(kafka) as logs:
         first = logs[0]
-        for _ in range(100):
-            for log in logs:
-                log.poll(0.2, 10)
-            if all(at_rest(log) and log._consumer.assignment() for log in logs):
+        for _ in polls_by_turns(logs):
+            if all(at_rest(log) for log in logs):
                 break
         # The second keeps silent, so the first one's join stays without an answer.
         first._consumer._coordinator.request_rejoin()
@@ -153,30 +143,18 @@ def test_nothing_is_asked_behind_a_join_that_is_under_way(kafka: str) -> None:
         first.poll(0.2, 10)
         assert time.monotonic() - began < 5
         assert first._listener.waiting
-        for _ in range(100):
-            for log in logs:
-                log.poll(0.2, 10)
+        for _ in polls_by_turns(logs):
             if not first._listener.waiting:
                 break
         assert not first._listener.waiting
 
 
 def test_a_join_that_ends_between_two_polls_is_not_begun_again(kafka: str) -> None:
-    topic = f"t-{uuid4().hex[:8]}"
-    create_topics(kafka, [topic], compacted=(), partitions=2, replication=1)
-    with contextlib.ExitStack() as stack:
+    with two_members(kafka) as logs:
         # Each one's join is answered while the other polls.
-        logs = [
-            stack.enter_context(
-                closing(KafkaLog(kafka, group=topic, topics=[topic], instance=name, rebalance=Watcher()))
-            )
-            for name in ("a", "b")
-        ]
         generations = []
-        for _ in range(100):
-            for log in logs:
-                log.poll(0.2, 10)
-            if all(at_rest(log) and log._consumer.assignment() for log in logs):
+        for _ in polls_by_turns(logs):
+            if all(at_rest(log) for log in logs):
                 generations.append(logs[0]._member.generation_id)
                 if len(generations) == 20:
                     break
@@ -284,9 +262,31 @@ def forget(kafka: str, log: KafkaLog, partition: Partition, *, others_came_to: i
     admin.close()
 
 
+@contextlib.contextmanager
+def two_members(kafka: str) -> Iterator[list[KafkaLog]]:
+    """Two logs of one group, over the two partitions of a new topic."""
+    topic = f"t-{uuid4().hex[:8]}"
+    create_topics(kafka, [topic], compacted=(), partitions=2, replication=1)
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                closing(KafkaLog(kafka, group=topic, topics=[topic], instance=name, rebalance=Watcher()))
+            )
+            for name in ("a", "b")
+        ]
+
+
+def polls_by_turns(logs: Sequence[KafkaLog]) -> Iterator[int]:
+    for turn in range(100):
+        for log in logs:
+            log.poll(0.2, 10)
+        yield turn
+
+
 def at_rest(log: KafkaLog) -> bool:
     coordinator = log._consumer._coordinator
-    return log._member.state is MemberState.STABLE and not coordinator.rejoin_needed and coordinator._join_task is None
+    joining = coordinator.rejoin_needed or coordinator._join_task is not None
+    return log._member.state is MemberState.STABLE and not joining and bool(log._consumer.assignment())
 
 
 def poll_for(log: KafkaLog, ready: Callable[[], bool]) -> None:
