@@ -71,15 +71,22 @@ def _source(fields: Any, at: str, variables: Mapping[str, str]) -> Source:
     except KeyError as error:
         known = ", ".join(sorted(variables)) or "none"
         raise Misconfigured(f"{at}: the variable {error} is not known; known are: {known}") from error
-    except ValueError as error:
+    except msgspec.ValidationError as error:
         allowed = ", ".join(Source.__struct_fields__)
         raise Misconfigured(f"{at}: {error}; the fields of a source are {allowed}") from error
+    except ValueError as error:
+        raise Misconfigured(f"{at}: {error}") from error
 
 
 def _filled(value: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {key: _filled(each, variables) for key, each in value.items()}
-    return Template(value).substitute(variables) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    template = Template(value)
+    if not template.is_valid():
+        raise ValueError(f"in {value!r} a `$` begins no `${{NAME}}`; write `$$` for the sign itself")
+    return template.substitute(variables)
 
 
 def _check(source: Source, at: str, kinds: Mapping[str, Needs], taken: Collection[str]) -> None:

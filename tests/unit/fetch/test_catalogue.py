@@ -64,7 +64,7 @@ def test_every_file_below_sources_is_a_kind() -> None:
         ("sources: [{name: a, kind: feed, url: 'http://x', path: b}]", ["source 'a'", "no `path`"]),
         ("sources: [{name: a, kind: feed, url: 'x/feed.xml'}]", ["source 'a'", "http"]),
         ("sources: [{name: a, kind: feed, url: '${NOWHERE}/f'}]", ["source 'a'", "NOWHERE", "known are: FEED"]),
-        ("sources: [{name: a, kind: feed, url: 'http://x/$'}]", ["source 'a'", "placeholder"]),
+        ("sources: [{name: a, kind: feed, url: 'http://x/$'}]", ["source 'a'", "'http://x/$'", "write `$$`"]),
         ("sources: [{name: a, kind: text, path: /etc/passwd}]", ["source 'a'", "below the folder"]),
         ("sources: [{name: a, kind: text, path: ../b/*.txt}]", ["source 'a'", "below the folder"]),
         (
