@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from kafka import KafkaConsumer
+from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import (
     AuthorizationError,
     FencedInstanceIdError,
@@ -89,6 +89,17 @@ def within(seconds: float, what: str, call: Callable[[], T]) -> T:
     if thread.is_alive():
         raise RetryLater(f"{what}: no answer from Kafka in {seconds:.0f} s")
     return box[0]
+
+
+def asked(access: KafkaAccess, doing: str, ask: Callable[[Any], T], *, seconds: float) -> T:
+    """Return what `ask` returns of an admin client that is opened for it. Raises `RetryLater` when it takes longer."""
+
+    def opened() -> T:
+        with KafkaAdminClient(**access.arguments(), bootstrap_timeout_ms=BOOTSTRAP_MS) as admin:
+            return ask(admin)
+
+    with foreign_errors(doing, access):
+        return within(seconds, doing, opened)
 
 
 def record(raw: Any) -> Record:

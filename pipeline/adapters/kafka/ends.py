@@ -1,22 +1,20 @@
 """The ends of transactions that a broker never wrote: docs/decisions/0009-ends-never-written.md."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import TopicPartition
 from kafka.admin import TransactionState
 from kafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError, for_code
 from kafka.protocol.producer.transaction import WriteTxnMarkersRequest
 
 from pipeline.adapters.kafka import transaction_log
 from pipeline.adapters.kafka.access import KafkaAccess
-from pipeline.adapters.kafka.connection import BOOTSTRAP_MS, consumer, foreign_errors, within
+from pipeline.adapters.kafka.connection import asked, consumer, foreign_errors
 from pipeline.errors import Misconfigured, RetryLater
 from pipeline.ports import LeftOpen, Partition
-
-T = TypeVar("T")
 
 _BUSY = (
     TransactionState.ONGOING,
@@ -41,7 +39,12 @@ class KafkaEnds:
         A coordinator is done with a transaction when all its partitions have the end. What was open before it was
         asked, is not under way, and is open still, is therefore ended by nobody (KIP-664).
         """
-        return self._asked("asking for open transactions", lambda admin: _left_open(admin, topics))
+        return asked(
+            self._bootstrap,
+            "asking for open transactions",
+            lambda admin: _left_open(admin, topics),
+            seconds=_PATIENCE_S,
+        )
 
     def decided(self, transaction: LeftOpen) -> bool | None:
         """See `TransactionEnds.decided`: it is the last decision on that producer that names the partition.
@@ -83,15 +86,12 @@ class KafkaEnds:
             ]
         )
         tp = TopicPartition(*transaction.partition)
-        self._asked("writing the end", lambda admin: admin._manager.run(_written, admin, request, tp))
-
-    def _asked(self, doing: str, ask: Callable[[Any], T]) -> T:
-        def asked() -> T:
-            with KafkaAdminClient(**self._bootstrap.arguments(), bootstrap_timeout_ms=BOOTSTRAP_MS) as admin:
-                return ask(admin)
-
-        with foreign_errors(doing, self._bootstrap):
-            return within(_PATIENCE_S, doing, asked)
+        asked(
+            self._bootstrap,
+            "writing the end",
+            lambda admin: admin._manager.run(_written, admin, request, tp),
+            seconds=_PATIENCE_S,
+        )
 
 
 def _left_open(admin: Any, topics: Sequence[str]) -> list[LeftOpen]:

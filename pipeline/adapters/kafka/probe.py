@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import ClusterAuthorizationFailedError, KafkaError
 
 from pipeline.adapters.kafka.access import KafkaAccess
-from pipeline.adapters.kafka.connection import BOOTSTRAP_MS, foreign_errors, within
+from pipeline.adapters.kafka.connection import BOOTSTRAP_MS, asked
 from pipeline.ports import TopicFacts
 
 T = TypeVar("T")
@@ -95,15 +95,7 @@ class KafkaProbe:
         return {name: {key: str(entry["value"]) for key, entry in found[name].items()} for name in names}
 
     def _asked(self, doing: str, ask: Callable[[Any], T]) -> T:
-        def asked() -> T:
-            admin = KafkaAdminClient(**self._bootstrap.arguments(), bootstrap_timeout_ms=BOOTSTRAP_MS)
-            try:
-                return ask(admin)
-            finally:
-                admin.close()
-
-        with foreign_errors(doing, self._bootstrap):
-            return within(_PATIENCE_S, doing, asked)
+        return asked(self._bootstrap, doing, ask, seconds=_PATIENCE_S)
 
 
 def _facts(partitions: Sequence[Mapping[str, Any]], settings: Mapping[str, str]) -> TopicFacts:
