@@ -23,10 +23,8 @@ class MemoryStore:
     def create(self, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> bool:
         """See `ObjectStore.create`."""
         self._answer()
-        if key in self.objects:
-            return False
-        self.objects[key] = (bytes(data), dict(metadata or {}), self._now())
-        return True
+        made = (bytes(data), dict(metadata or {}), self._now())
+        return self.objects.setdefault(key, made) is made
 
     def get(self, key: str, length: int | None = None) -> bytes:
         """See `ObjectStore.get`."""

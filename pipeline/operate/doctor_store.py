@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from uuid import uuid4
 
 from pipeline.errors import DepecheError, Misconfigured
@@ -16,6 +18,9 @@ CLOCK_SECONDS = 60.0
 
 KEPT_PROBE = "doctor/if-none-match"
 """The one probe that stays: whoever may create and not remove can ask with it again and again."""
+
+
+_AT_ONCE = 8
 
 
 def require_conditional_writes(store: ObjectStore) -> None:
@@ -78,9 +83,30 @@ def _refuses_second(store: ObjectStore, key: str) -> str | None:
     return None
 
 
+def _lets_many_win(store: ObjectStore, key: str) -> str | None:
+    """Return None where of several writers at once one wins and its bytes stand, else what happened.
+
+    A store that looks first and writes then refuses a second write that comes later, and not one that comes meanwhile.
+    """
+    bodies = [b"%d" % number for number in range(_AT_ONCE)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        won = [
+            body for body, created in zip(bodies, pool.map(partial(store.create, key), bodies), strict=True) if created
+        ]
+    if len(won) != 1:
+        return f"of {_AT_ONCE} writers at once {len(won)} were told that they had created one name"
+    return (
+        None
+        if store.get(key) == won[0]
+        else "of several writers at once one was told to have won, another's bytes stand"
+    )
+
+
 def _if_none_match(store: ObjectStore, probe: StoreProbe) -> tuple[Level, str]:
     with _fresh(probe) as key:
         wrong = _refuses_second(store, key)
+    with _fresh(probe) as key:
+        wrong = wrong or _lets_many_win(store, key)
     if wrong is None:
         return "ok", "what was stored is never overwritten"
     return "error", (

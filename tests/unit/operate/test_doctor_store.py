@@ -1,5 +1,6 @@
 """What the doctor says of a store that keeps its word, and of each way to break it."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,6 +31,17 @@ class TwoFaced(MemoryStore):
         return fresh
 
 
+class LooksFirst(MemoryStore):
+    """Refuses what is there already, and lets all win who come while it looks."""
+
+    def create(self, key: str, data: bytes, metadata: object = None) -> bool:
+        if key in self.objects:
+            return False
+        time.sleep(0.05)
+        self.objects[key] = (data, {}, NOW)
+        return True
+
+
 class Forgetful(MemoryStore):
     """Lists nothing of what was just written."""
 
@@ -57,6 +69,12 @@ def test_a_store_that_overwrites_cannot_carry_exactly_once(store: MemoryStore) -
         require_conditional_writes(store)
     with pytest.raises(Misconfigured):
         require_conditional_writes(store)
+
+
+def test_a_store_that_looks_before_it_writes_cannot_either() -> None:
+    finding = found(LooksFirst())["S3 If-None-Match"]
+    assert finding.level == "error"
+    assert "of 8 writers at once 8 were told that they had created one name" in finding.detail
 
 
 def test_a_store_that_refuses_to_overwrite_may_carry_it() -> None:
