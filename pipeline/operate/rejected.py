@@ -136,13 +136,13 @@ def again(entry: Entry, browser: LogBrowser) -> Message:
     when it is not there any more, and for what fetch turned down, which never became an event.
     """
     data = entry.data
-    place, _, _ = data.position.rpartition("@")
-    if data.stage == "fetch" or not place.startswith(flow.FACTS):
+    stood = _place(entry)
+    if data.stage == "fetch" or not stood:
         raise DepecheError(
             f"{entry.envelope.id} was turned down before it was an article, and its source reads it best: "
             f"`depeche fetch {data.source} --since {data.rejected_at.date()}` pulls it again"
         )
-    ((partition, offset),) = _place(entry)
+    ((partition, offset),) = stood
     original = data.original
     if len(original) < data.original_size:
         standing = [record.value for record in browser.read(partition, offset, offset + 1)]
