@@ -1,7 +1,6 @@
 """A replay on real Kafka, S3 and model: killed, gone on with, compared, switched to, and rolled back."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -9,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -57,11 +57,6 @@ def other_model(home: Path) -> Path:
     return folder
 
 
-def segments(version: str) -> int:
-    view = versions.view(bootstrap.store(bootstrap.settings()), version)
-    return sum(1 for _ in manifests(view, flow.ENRICHED))
-
-
 def depeche(*words: str) -> subprocess.CompletedProcess[str]:
     """Run the command line as a person does."""
     command = [sys.executable, "-m", "pipeline.cli", *words]
@@ -94,40 +89,57 @@ def events() -> list[tuple[object, ...]]:
     return answer("SELECT article_id, type, trigger_start, actors, place_name, event_id FROM events ORDER BY ALL")
 
 
-def killed_in_the_midst(version: str) -> None:
-    replay = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.cli", "replay", "start", "--version", version],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 90
-    while segments(version) < 2:
-        assert replay.poll() is None, "it ended before it was killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.killpg(replay.pid, signal.SIGKILL)
-    replay.wait()
+# Dies when the second of a version's segments is stored; a third is still to come, since each partition has one.
+DYING = """
+import os, signal
+from pipeline.adapters.s3 import S3Store
+from pipeline.cli import main
+
+create, manifests = S3Store.create, []
+
+def dying(store, key, *rest, **more):
+    made = create(store, key, *rest, **more)
+    manifests.extend([key] if key.startswith("versions/") and key.endswith(".json") else [])
+    if len(manifests) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return made
+
+S3Store.create = dying
+main()
+"""
 
 
-def test_a_replay_by_another_model_is_killed_goes_on_is_switched_to_and_rolled_back(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DEPECHE_MODEL", str(other_model(home)))
-    killed_in_the_midst("strict")
-    inputs, done = inputs_and_outcomes("strict")
-    assert 0 < len(done) < len(inputs) == 33
-    ran = depeche("replay", "start", "--version", "strict", "--json")
+class Replayed(NamedTuple):
+    """What a killed replay had done, of which inputs, and how it went on."""
+
+    inputs: list[tuple[int, int]]
+    done_when_killed: list[tuple[int, int]]
+    went_on: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def replayed(home: Path) -> Replayed:
+    """Replay into `strict` by another model, killed in the midst and gone on with; then load the live version."""
+    start = ("replay", "start", "--version", "strict")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEPECHE_MODEL", str(other_model(home)))
+        killed = subprocess.run([sys.executable, "-c", DYING, *start], cwd=ROOT, capture_output=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        inputs, done = inputs_and_outcomes("strict")
+        ran = depeche(*start, "--json")
     assert ran.returncode == 0, ran.stderr
-    assert 0 < json.loads(ran.stdout)["emitted"] <= 33 - len(done)
-    assert "caught up" in ran.stderr
-    inputs, done = inputs_and_outcomes("strict")
-    assert done == inputs
-
-    monkeypatch.delenv("DEPECHE_MODEL")
     run("normalise", "enrich", "archive")
     assert bootstrap.load_warehouse()["version"] == versions.LIVE
+    return Replayed(inputs, done, ran)
+
+
+def test_a_replay_by_another_model_is_killed_goes_on_is_switched_to_and_rolled_back(replayed: Replayed) -> None:
+    assert 0 < len(replayed.done_when_killed) < len(replayed.inputs) == 33
+    assert 0 < json.loads(replayed.went_on.stdout)["emitted"] <= 33 - len(replayed.done_when_killed)
+    assert "caught up" in replayed.went_on.stderr
+    inputs, done = inputs_and_outcomes("strict")
+    assert done == inputs == replayed.inputs
+
     live = events()
     verdict = bootstrap.verdict(lambda _: None)
     assert verdict.sound, verdict.faults
@@ -168,6 +180,7 @@ def test_a_replay_by_another_model_is_killed_goes_on_is_switched_to_and_rolled_b
     assert bootstrap.verdict(lambda _: None).sound
 
 
+@pytest.mark.usefixtures("replayed")
 def test_a_withdrawal_after_the_replay_is_honoured_by_the_switch_and_stays(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
