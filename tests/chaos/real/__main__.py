@@ -52,8 +52,8 @@ def _runs(seeds: Sequence[int], jobs: int, folder: Path) -> int:
     for seed in missing:
         waiting.put(seed)
     made: queue.Queue[Result] = queue.Queue()
-    for _ in range(jobs):
-        threading.Thread(target=_job, args=(waiting, made, folder), daemon=True).start()
+    for job in range(jobs):
+        threading.Thread(target=_job, args=(waiting, made, folder, folder / f"errors-{job}.log"), daemon=True).start()
     for _ in missing:
         result = made.get()
         with book.open("ab") as out:
@@ -77,7 +77,7 @@ def results(book: Path) -> dict[int, Result]:
     return {result.seed: result for result in found}
 
 
-def _job(waiting: "queue.Queue[int]", made: "queue.Queue[Result]", folder: Path) -> None:
+def _job(waiting: "queue.Queue[int]", made: "queue.Queue[Result]", folder: Path, log: Path) -> None:
     """Give one seed after the other to a process that has everything imported; a new one where it fails or hangs."""
     command = [sys.executable, "-m", "tests.chaos.real", "--serve", "--book", str(folder)]
     child: subprocess.Popen[bytes] | None = None
@@ -87,10 +87,11 @@ def _job(waiting: "queue.Queue[int]", made: "queue.Queue[Result]", folder: Path)
         except queue.Empty:
             break
         if child is None:
-            with (folder / "errors.log").open("ab") as errors:
+            with log.open("ab") as errors:
                 child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
         assert child.stdin is not None
         assert child.stdout is not None
+        so_far = log.stat().st_size
         hung = threading.Timer(_TIMEOUT_S, _kill, [child])
         hung.start()
         child.stdin.write(f"{seed}\n".encode())
@@ -100,9 +101,9 @@ def _job(waiting: "queue.Queue[int]", made: "queue.Queue[Result]", folder: Path)
         try:
             made.put(msgspec.json.decode(answer, type=Result))
         except msgspec.DecodeError:
-            made.put(_failed(seed))
             _kill(child)
             child = None
+            made.put(_failed(seed, f"the run itself {_end_of(log, so_far)}; try --seed {seed}"))
     if child is not None:
         _kill(child)
 
@@ -115,11 +116,17 @@ def _kill(child: "subprocess.Popen[bytes]") -> None:
                 each.kill()
 
 
-def _failed(seed: int) -> Result:
+def _end_of(log: Path, so_far: int) -> str:
+    """Return what a run that gave no result said last."""
+    said = log.read_bytes()[so_far:].decode(errors="replace").strip()
+    return f"failed: {said.splitlines()[-1]}" if said else f"hung, or was killed, within {_TIMEOUT_S} s"
+
+
+def _failed(seed: int, why: str) -> Result:
     return Result(
         seed=seed,
         inputs=0,
-        wrong=[f"the run itself failed or hung; see it with --seed {seed}"],
+        wrong=[why],
         troubles=[],
         dooms=[],
         exits={},

@@ -1,5 +1,6 @@
 """The parts of one run: servers behind links, workers that are started again, and what can be done to each."""
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -44,8 +45,10 @@ class Worker:
         return self.process is not None and self.process.is_alive()
 
     def send(self, number: signal.Signals) -> None:
+        # The fork server reaps it: it may be gone although nobody here was told so yet.
         if self.alive:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def stopped(self) -> bool:
         try:
