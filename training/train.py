@@ -25,10 +25,10 @@ from training.model import Reader
 class Recipe:
     """Hyper-parameters. Source: the trials listed in training/README.md."""
 
-    epochs: int = 10
+    epochs: int = 8
     cycles: int = 3
     """Further runs from the end of the first; their ends and its own are averaged."""
-    cycle_epochs: int = 3
+    cycle_epochs: int = 2
     cycle_rate: float = 0.5
     """Where a cycle begins, as a part of the first run's highest rate."""
     tokens: int = 1024
@@ -53,8 +53,15 @@ class Recipe:
         return peak * min(1.0, (within + 1) / warm) * max(0.02, 1.0 - within / length)
 
 
-def _half_precision() -> bool:
-    """Tell whether this processor multiplies bfloat16 in hardware; where it does not, that doubles the time."""
+def _device() -> torch.device:
+    """Return the GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _half_precision(device: torch.device) -> bool:
+    """Tell whether the device multiplies bfloat16 in hardware; where it does not, that doubles the time."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())  # type: ignore[no-untyped-call]
 
 
@@ -91,28 +98,46 @@ def train(
     recipe: Recipe,
     checkpoint: Path,
 ) -> Reader:
-    """Return the model with the mean of its weights at `recipe.ends`; goes on after the last whole epoch saved."""
+    """Return the model, on the CPU, with the mean of its weights at `recipe.ends`.
+
+    Trains on the GPU where there is one, and goes on after the last whole epoch saved.
+    """
+    device = _device()
+    with device:  # where tensors are made from here on
+        averaged = _train(model.to(device), documents, frame, labels, recipe, checkpoint)
+    return averaged.cpu().eval()
+
+
+def _train(
+    model: Reader,
+    documents: Sequence[Sequence[Encoded]],
+    frame: Frame,
+    labels: Labels,
+    recipe: Recipe,
+    checkpoint: Path,
+) -> Reader:
     torch.manual_seed(recipe.seed)
+    device = next(model.parameters()).device
     model = without_attention_dropout(model)
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), fused=True)
     steps = sum(1 for _ in _epoch(documents, frame, recipe, 0))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: recipe.rate_at(step, steps))
     first, mean = 0, AveragedModel(model)
     if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = torch.load(checkpoint, weights_only=True, map_location=device)
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         schedule.load_state_dict(saved["schedule"])
         mean.load_state_dict(saved["mean"])
         first = saved["epoch"] + 1
     modes = allowed_modes(labels)
-    half = _half_precision()
+    half = _half_precision(device)
     last = recipe.ends[-1]
     for epoch in range(first, last + 1):
         model.train()
         began, total = time.monotonic(), 0.0
         for n, batch in enumerate(_epoch(documents, frame, recipe, epoch), 1):
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
                 loss = loss_of(model, batch, modes)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -128,7 +153,7 @@ def train(
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
         torch.save(state | {"epoch": epoch, "mean": mean.state_dict()}, checkpoint)
     averaged: Reader = mean.module
-    return averaged.eval()
+    return averaged
 
 
 def _epoch(documents: Sequence[Sequence[Encoded]], frame: Frame, recipe: Recipe, epoch: int) -> Iterator[list[Packed]]:

@@ -72,6 +72,17 @@ def third_of_month(whole: Interval, part: str) -> Interval:
     }[part]
 
 
+def third_of_year(number: int, part: str) -> Interval:
+    """Return January to April (`début`), May to August (`mi`) or September to December (`fin`) of a year."""
+    first = {"début": 1, "mi": 5, "fin": 9}[part]
+    return Interval(month(number, first).start, month(number, first + 3).end, "range")
+
+
+def half_year(year: int, number: int) -> Interval:
+    """Return the first or second half of a year."""
+    return Interval(month(year, 6 * number - 5).start, month(year, 6 * number).end, "range")
+
+
 def quarter(year: int, number: int) -> Interval:
     """Return the first to fourth quarter of a year."""
     return Interval(month(year, 3 * number - 2).start, month(year, 3 * number).end, "quarter")
@@ -91,6 +102,11 @@ def year(number: int) -> Interval:
 def decade(first: int) -> Interval:
     """Return the ten years from `first`."""
     return Interval(date(first, 1, 1), date(first + 10, 1, 1), "decade")
+
+
+def century(number: int) -> Interval:
+    """Return a century: the 19th is 1801 to 1900."""
+    return Interval(date(100 * number - 99, 1, 1), date(100 * number + 1, 1, 1), "range")
 
 
 def hour(of: date, at: int, minute: int | None) -> Interval:

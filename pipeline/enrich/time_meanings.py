@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from pipeline.enrich import intervals
 from pipeline.enrich.intervals import Interval
-from pipeline.enrich.time_words import WEEKDAYS, Direction, day_of_month, month_of, number_of
+from pipeline.enrich.time_words import FEASTS, WEEKDAYS, Direction, day_of_month, month_of, number_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,40 @@ def this_season(seen: Seen) -> Interval:
     return min(around, key=lambda whole: min(abs(whole.start - seen.day), abs(whole.end - seen.day)))
 
 
+def weekday_and_number(seen: Seen) -> Interval:
+    """Return `jeudi 10`: the nearest such day in the direction, within a year."""
+    wanted, number = WEEKDAYS.index(seen["wd"].casefold()), day_of_month(seen["d"])
+    ways = [seen.way] if seen.way else [-1, 1]
+    near = (seen.day + timedelta(days=by * way) for by in range(366) for way in ways)
+    return intervals.day(next(day for day in near if (day.weekday(), day.day) == (wanted, number)))
+
+
+def part_of_this(seen: Seen) -> Interval:
+    """Return `en fin d'année`, `début du mois`: a third of the article's year or month."""
+    part = seen["part"].casefold().replace("milieu", "mi")
+    if seen["unit"].casefold() == "mois":
+        return intervals.third_of_month(intervals.month(seen.day.year, seen.day.month), part)
+    return intervals.third_of_year(seen.day.year, part)
+
+
+def next_to(seen: Seen) -> Interval:
+    """Return `l'année suivante`, `le mois précédent`, seen from the day spoken of before."""
+    step = -1 if seen["rel"].casefold().startswith("préc") else 1
+    unit = seen["unit"].casefold()
+    if unit == "semaine":
+        return intervals.week(seen.day + timedelta(weeks=step))
+    return intervals.shifted_month(seen.day, step) if unit == "mois" else intervals.year(seen.day.year + step)
+
+
+def last_few(seen: Seen) -> Interval:
+    """Return `les trois derniers jours`: up to the article's day."""
+    begun = counted(seen.day, -number_of(seen["n"]), seen["unit"])
+    return Interval(begun.start, seen.day + timedelta(days=1), "range")
+
+
 def feast(seen: Seen) -> Interval:
-    """Return Christmas or New Year's Day, the nearest where no year is given."""
-    month, dom = (12, 25) if seen["feast"].casefold() == "noël" else (1, 1)
+    """Return Christmas, the first of May …, the nearest where no year is given."""
+    month, dom = FEASTS[seen["feast"].casefold().replace("’", "'")]
     if seen["y"]:
         return intervals.day(date(int(seen["y"]), month, dom))
     return intervals.day(intervals.nearest_year(seen.day, month, dom))

@@ -10,20 +10,24 @@ from pipeline.enrich import time_meanings as means
 from pipeline.enrich.intervals import Interval
 from pipeline.enrich.time_meanings import Seen
 from pipeline.enrich.time_words import (
+    ABOUT,
     BEGIN,
     DAY,
+    FEAST,
     FULL_M,
     MONTH,
     NEAR_DAYS,
     NUMBER,
     PART,
     QUARTERS,
+    ROMAN,
     SEASON,
     WEEKDAY,
     YEAR,
     day_of_month,
     month_of,
     number_of,
+    roman,
 )
 
 Needs = Literal["nothing", "month", "day"]
@@ -40,6 +44,9 @@ class Rule(NamedTuple):
 def _rule(needs: Needs, pattern: str, resolve: Callable[[Seen], Interval]) -> Rule:
     return Rule(needs, re.compile(rf"(?<![\w-])(?:{pattern})(?![\w])", re.IGNORECASE), resolve)
 
+
+# `de 2000 soldats` is no year; `de 2015 dans` is.
+_COUNTED = r"\d+ (?!(?:dans|dont|sous|vers|sans|après|depuis|mais|pas|plus|alors|lors|puis|aux|ans)\b)[a-zà-ÿ]+[sx]\b"
 
 RULES = (
     _rule(
@@ -70,13 +77,28 @@ RULES = (
     ),
     _rule(
         "nothing",
+        rf"(?P<part>{BEGIN})[ -](?:de )?(?:l['’]année |l['’]an )?(?P<y>{YEAR})",
+        lambda seen: intervals.third_of_year(int(seen["y"]), seen["part"].casefold()),
+    ),
+    _rule(
+        "nothing",
+        rf"(?P<h>{'|'.join(QUARTERS)}) semestre (?:de )?(?P<y>{YEAR})",
+        lambda seen: intervals.half_year(int(seen["y"]), QUARTERS[seen["h"].casefold()]),
+    ),
+    _rule(
+        "nothing",
+        rf"(?:(?P<roman>{ROMAN})|(?P<n>1[0-9]|20|21)) ?(?:e|ème|è) siècle",
+        lambda seen: intervals.century(int(seen["n"]) if seen["n"] else roman(seen["roman"])),
+    ),
+    _rule(
+        "nothing",
         r"années (?P<y>(?:19|20)\d0)",
         lambda seen: intervals.decade(int(seen["y"])),
     ),
     _rule(
         "nothing",
-        rf"(?:(?<=en )|(?<=de )(?!\d+ [a-zà-ÿ]+[sx]\b)|(?<=dès )|(?<=depuis )|(?<=avant )|(?<=après )"
-        rf"|(?<=début )|(?<=fin )|(?<=ici )|(?<=ici à )|(?<=pour )|(?<=courant )|(?<=l['’]année )"
+        rf"(?:(?<=en )|(?<=de )(?!{_COUNTED})|(?<=dès )|(?<=depuis )|(?<=avant )|(?<=après )"
+        rf"|(?<=ici )|(?<=ici à )|(?<=pour )(?!{_COUNTED})|(?<=courant )|(?<=l['’]année )"
         rf"|(?<=l['’]an )|(?<=\()|(?<=qu['’]en ))(?P<y>{YEAR})",
         lambda seen: intervals.year(int(seen["y"])),
     ),
@@ -162,12 +184,32 @@ RULES = (
     ),
     _rule(
         "day",
-        rf"(?:il y a|voici|voilà) (?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)(?! et demi)",
+        rf"(?:il y a|voici|voilà) {ABOUT}(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)(?! et demi)",
         means.ago,
     ),
     _rule("day", rf"dans (?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)", means.hence),
-    _rule("day", rf"depuis (?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)(?! et demi)", means.for_as_long),
-    _rule("month", rf"(?P<feast>Noël|Nouvel An|jour de l['’]An)(?: (?P<y>{YEAR}))?", means.feast),
+    _rule("day", rf"depuis {ABOUT}(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)(?! et demi)", means.for_as_long),
+    _rule(
+        "month",
+        rf"(?P<feast>{FEAST})(?: (?P<y>{YEAR}))?",
+        means.feast,
+    ),
+    _rule(
+        "day",
+        rf"(?P<wd>{WEEKDAY}) (?P<d>{DAY})(?! ?(?:{MONTH}|[hH]\b|heures?|et|au|à|[-–/:]))",
+        means.weekday_and_number,
+    ),
+    _rule(
+        "month",
+        r"(?P<part>début|fin|milieu) (?:(?:d['’]|de l['’])(?P<unit>année))",
+        means.part_of_this,
+    ),
+    _rule("day", r"(?P<part>début|fin|milieu) (?:du |de )(?P<unit>mois)(?! de\b| d['’])", means.part_of_this),
+    _rule(
+        "day",
+        rf"(?:les|ces|des) (?P<n>{NUMBER}) derni(?:ers|ères) (?P<unit>jours|semaines|mois|années|ans)",
+        means.last_few,
+    ),
 )
 
 CONTEXT_RULES = (
@@ -183,13 +225,18 @@ CONTEXT_RULES = (
     ),
     _rule(
         "day",
-        rf"(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans) (?:plus tôt|auparavant)",
+        rf"(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?) (?:plus tôt|auparavant)",
         lambda seen: means.counted(seen.day, -number_of(seen["n"]), seen["unit"]),
     ),
     _rule(
         "day",
-        r"(?:la )?semaine précédente",
-        lambda seen: intervals.week(seen.day - timedelta(weeks=1)),
+        rf"(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?) (?:plus tard|après(?=[,.]))",
+        lambda seen: means.counted(seen.day, number_of(seen["n"]), seen["unit"]),
+    ),
+    _rule(
+        "day",
+        r"(?:la |le |l['’])?(?P<unit>semaine|mois|année) (?P<rel>précédente?|suivante?)",
+        means.next_to,
     ),
     _rule(
         "day",

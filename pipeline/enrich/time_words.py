@@ -56,6 +56,24 @@ PART = (
 )
 SEASON = r"(?:printemps|été|automne|hiver)"
 BEGIN = r"(?:début|mi|fin)"
+ABOUT = r"(?:(?:près|plus|moins) de |environ |à peine |tout juste |quelque |bientôt |déjà )?"
+ROMAN = r"(?:X{0,2}(?:IX|IV|V?I{0,3}))"
+FEASTS = {
+    "noël": (12, 25),
+    "nouvel an": (1, 1),
+    "jour de l'an": (1, 1),
+    "saint-valentin": (2, 14),
+    "1er-mai": (5, 1),
+    "8-mai": (5, 8),
+    "14-juillet": (7, 14),
+    "assomption": (8, 15),
+    "halloween": (10, 31),
+    "toussaint": (11, 1),
+    "11-novembre": (11, 11),
+    "saint-sylvestre": (12, 31),
+}
+
+FEAST = "|".join(FEASTS).replace("'", "['’]")
 
 # Verbs that look ahead: the simple future, `aller` and `devoir` with an infinitive, announcements and calls.
 _FUTURE = re.compile(
@@ -85,7 +103,7 @@ _TENSES: tuple[tuple[Direction, re.Pattern[str]], ...] = ((1, _FUTURE), (-1, _PA
 
 _HINT = re.compile(
     rf"\d|{WEEKDAY}|{FULL_M}|{SEASON}|hier|demain|jour|semaine|mois|année|\ban|week-end|Noël|nuit|matin|soir"
-    r"|midi|veille|\baube|trimestre",
+    r"|midi|veille|\baube|trimestre|semestre|siècle|Saint-|Toussaint|Assomption|Halloween",
     re.IGNORECASE,
 )
 
@@ -117,6 +135,15 @@ def number_of(word: str) -> int:
     if word.isdecimal():
         return int(word)
     return TENS.get(word) or NUMBERS.index(word)
+
+
+def roman(word: str) -> int:
+    """Return the number that Roman figures up to XXXIX write. Raises ValueError for none."""
+    values = {"I": 1, "V": 5, "X": 10}
+    digits = [values[each] for each in word.upper()]
+    if not digits:
+        raise ValueError("no figures")
+    return sum(-one if one < other else one for one, other in zip(digits, [*digits[1:], 0], strict=True))
 
 
 def month_of(word: str) -> int:

@@ -15,6 +15,7 @@ from training.evaluate import labels_hash
 from training.evaluation import curves, page, report
 from training.evaluation.articles import measure
 from training.evaluation.peers import ask
+from training.evaluation.times import gold_times, measure_times
 from training.scores import Pair, event_confidences, names_in, read_documents
 
 _ROOT = Path(__file__).parents[2]
@@ -67,7 +68,8 @@ def _one_set(
     seconds = time.perf_counter() - began
     asked = ask(test, known, documents)
     theirs: Mapping[str, Sequence[Pair]] = {**asked.spacy, "tfidf": asked.tfidf}
-    table = report.rows(pairs, measure(model, documents), theirs, asked, names_in(known))
+    whole, times = measure(model, documents), measure_times(documents, gold_times())
+    table = report.rows(pairs, whole, times, theirs, asked, names_in(known))
     speed = {"ours": len(pairs) / seconds} | {n: len(pairs) / s for n, s in asked.spacy_seconds.items()}
     table += [
         report.Row(

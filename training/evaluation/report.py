@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from training.evaluation.articles import Found
 from training.evaluation.curves import interval, type_micro_f1
 from training.evaluation.peers import SPACY, Peers
+from training.evaluation.times import Times
 from training.scores import NAMES, Pair, entity_scores, scores, total, type_scores
 
 FREQUENT = 20
@@ -38,6 +39,8 @@ _TARGETS = {
     "status_accuracy": 0.93,
     "date": 0.75,
     "country": 0.85,
+    "place_country": 0.95,
+    "times": 0.90,
 }
 _WORDS = {
     "entity_f1_per_loc_org": "entities PER+LOC+ORG, exact span, micro-F1",
@@ -59,6 +62,7 @@ _WORDS = {
 def rows(
     pairs: Sequence[Pair],
     found: Found,
+    times: Times,
     peers: Mapping[str, Sequence[Pair]],
     asked: Peers,
     seen: frozenset[str],
@@ -92,6 +96,12 @@ def rows(
             "",
         )
     )
+    right, spurious = times
+    theirs = {"dateparser": _show(asked.dateparser_times.value)}
+    out.append(Row(f"time expressions resolved right ({right.cases})", _show(right.value), theirs, _target("times")))
+    out.append(Row(f"    of those found ({spurious.cases}), none", _show(spurious.value), {}, ""))
+    placed = found.place_country
+    out.append(Row(f"country of places ({placed.cases})", _show(placed.value), {}, _target("place_country")))
     out.append(Row(f"country of actors ({found.country.cases})", _show(found.country.value), {}, _target("country")))
     return out + [_row(name, own, {}) for name in ("event_calibration_error", "entity_calibration_error")]
 

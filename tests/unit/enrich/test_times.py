@@ -28,6 +28,12 @@ EXPRESSIONS = [
     ("au printemps 2019", "au printemps 2019", "2019-03-20", "2019-06-21", "season"),
     ("au premier trimestre 2023", "premier trimestre 2023", "2023-01-01", "2023-04-01", "quarter"),
     ("à Noël 2016", "Noël 2016", "2016-12-25", "2016-12-26", "day"),
+    ("fin 2022", "fin 2022", "2022-09-01", "2023-01-01", "range"),
+    ("mi-2022", "mi-2022", "2022-05-01", "2022-09-01", "range"),
+    ("au second semestre 2022", "second semestre 2022", "2022-07-01", "2023-01-01", "range"),
+    ("au XIXe siècle", "XIXe siècle", "1801-01-01", "1901-01-01", "range"),
+    ("le 14-Juillet 2016", "14-Juillet 2016", "2016-07-14", "2016-07-15", "day"),
+    ("les attentats de 2015 dans la capitale", "2015", "2015-01-01", "2016-01-01", "year"),
     # the weekday, back by default, ahead with a future verb
     ("sont réunis vendredi en Allemagne", "vendredi", "2023-04-21", "2023-04-22", "day"),
     ("s'est entretenu jeudi avec lui", "jeudi", "2023-04-20", "2023-04-21", "day"),
@@ -62,7 +68,12 @@ EXPRESSIONS = [
     ("le 22 mars dernier", "22 mars dernier", "2023-03-22", "2023-03-23", "day"),
     ("réunis les 7 et 8 février", "les 7 et 8 février", "2023-02-07", "2023-02-09", "range"),
     ("du 28 mars au 3 avril", "du 28 mars au 3 avril", "2023-03-28", "2023-04-04", "range"),
+    ("arrêté jeudi 13", "jeudi 13", "2023-04-13", "2023-04-14", "day"),
+    ("se réunira lundi 15", "lundi 15", "2023-05-15", "2023-05-16", "day"),
+    ("à la Toussaint", "Toussaint", "2022-11-01", "2022-11-02", "day"),
     # weeks, months, years
+    ("en fin d'année", "fin d'année", "2023-09-01", "2024-01-01", "range"),
+    ("au début du mois", "début du mois", "2023-04-01", "2023-04-11", "range"),
     ("cette semaine", "cette semaine", "2023-04-17", "2023-04-24", "week"),
     ("la semaine dernière", "la semaine dernière", "2023-04-10", "2023-04-17", "week"),
     ("la semaine prochaine", "la semaine prochaine", "2023-04-24", "2023-05-01", "week"),
@@ -80,6 +91,8 @@ EXPRESSIONS = [
     ("il y a une semaine", "il y a une semaine", "2023-04-14", "2023-04-15", "day"),
     ("il y a trois jours", "il y a trois jours", "2023-04-18", "2023-04-19", "day"),
     ("il y a vingt ans", "il y a vingt ans", "2003-01-01", "2004-01-01", "year"),
+    ("il y a près de dix ans", "il y a près de dix ans", "2013-01-01", "2014-01-01", "year"),
+    ("ces trois derniers jours", "ces trois derniers jours", "2023-04-18", "2023-04-22", "range"),
     ("dans deux mois", "dans deux mois", "2023-06-01", "2023-07-01", "month"),
     # ranges that a preposition makes
     ("livrés depuis fin mars", "depuis fin mars", "2023-03-21", "2023-04-22", "range"),
@@ -117,6 +130,8 @@ def test_an_expression_means_this_interval_on_friday_21_april_2023(
         "tous les lundis",
         "au lendemain de l'attaque",
         "un effectif de 1500 hommes",
+        "un plan pour 2000 salariés",
+        "au siècle dernier",
         "Le gouvernement veille à l'application du texte",
         "un succès sans lendemain",
         "à l'aube d'une ère nouvelle",
@@ -156,6 +171,20 @@ def test_la_veille_is_the_day_before_the_day_named_last() -> None:
         ("mardi", "2023-04-18"),
         ("La veille", "2023-04-17"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("later", "from_", "to"),
+    [
+        ("Trois jours plus tard, il partait.", "2022-03-06", "2022-03-07"),
+        ("L'année suivante, il partait.", "2023-01-01", "2024-01-01"),
+        ("La semaine précédente, il partait.", "2022-02-21", "2022-02-28"),
+        ("Deux mois auparavant, il partait.", "2022-01-01", "2022-02-01"),
+    ],
+)
+def test_what_leans_on_a_day_told_before_is_counted_from_there(later: str, from_: str, to: str) -> None:
+    [_, found] = find_times(article(f"Elle est morte le 3 mars 2022. {later}"), FRIDAY)
+    assert (found.from_, found.to) == (from_, to)
 
 
 def test_the_day_of_an_article_is_the_newsrooms() -> None:
