@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from pipeline.enrich import plover
 from pipeline.enrich.actors import may_be_local, participant
-from pipeline.enrich.mentions import evidence, in_article, overlaps
+from pipeline.enrich.mentions import by_sentence, evidence, in_article, overlaps
 from pipeline.enrich.places import resolve
 from pipeline.enrich.reference import References
 from pipeline.enrich.retold import told_again
@@ -58,6 +58,8 @@ def code_events(
     events: dict[str, NewsEvent] = {}
     scene = Scene(article, mentions, entities)
     references = References(article, mentions, entities)
+    mentions_in = by_sentence(article.sentences, mentions, lambda each: each.start)
+    times_in = by_sentence(article.sentences, times, lambda each: each.start)
     for number, (sentence, reading) in enumerate(zip(article.sentences, readings, strict=True)):
         spans = told_once(reading.events)
         context = _Context(
@@ -65,9 +67,9 @@ def code_events(
             sentence,
             scene.country(number),
             references,
-            [each for each in mentions if sentence.start <= each.start < sentence.end],
+            mentions_in[number],
             entities,
-            [each for each in times if sentence.start <= each.start < sentence.end],
+            times_in[number],
             sum(each.type == "ASSAULT" for each in spans),
         )
         triggers = [in_article(sentence, each.trigger) for each in spans]

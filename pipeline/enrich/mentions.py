@@ -1,12 +1,15 @@
 """Mentions: what the model found in each sentence, as spans of the article; amounts by rule."""
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from pipeline.enrich.amounts import find_amounts
 from pipeline.events import Article, Evidence, Mention, Sentence
 from pipeline.ports import ModelReading, Span
 
 _RULE_CONFIDENCE = 1.0
+_Any = TypeVar("_Any")
 
 
 def evidence(article: Article, span: Span) -> Evidence:
@@ -34,13 +37,26 @@ def find_mentions(article: Article, readings: Sequence[ModelReading]) -> list[Me
         for entity in reading.entities:
             at = evidence(article, in_article(sentence, Span(entity.start, entity.end)))
             found.append(_mention(at, entity.type, entity.confidence))
-    taken = [Span(each.start, each.end) for each in found]
-    for sentence in article.sentences:
+    taken = by_sentence(article.sentences, [Span(each.start, each.end) for each in found], lambda each: each.start)
+    for sentence, here in zip(article.sentences, taken, strict=True):
         for amount in find_amounts(article.text[sentence.start : sentence.end]):
             moved = in_article(sentence, amount.span)
-            if not overlaps(moved, taken):
+            if not overlaps(moved, here):
                 found.append(_mention(evidence(article, moved), amount.kind, _RULE_CONFIDENCE))
     return sorted(found, key=lambda each: (each.start, each.end))
+
+
+def by_sentence(
+    sentences: Sequence[Sentence], things: Iterable[_Any], start_of: Callable[[_Any], int]
+) -> list[list[_Any]]:
+    """Return the things that begin in each sentence, in their order; in one pass, however long the article is."""
+    starts = [sentence.start for sentence in sentences]
+    out: list[list[_Any]] = [[] for _ in sentences]
+    for thing in things:
+        at = bisect_right(starts, start_of(thing)) - 1
+        if at >= 0 and start_of(thing) < sentences[at].end:
+            out[at].append(thing)
+    return out
 
 
 def overlaps(span: Span, others: Iterable[Span]) -> bool:

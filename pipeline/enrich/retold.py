@@ -26,6 +26,9 @@ _FROM_FINE_TO_COARSE = ("instant", "hour", "day", "range", "week", "month", "sea
 # Who meets whom is often told the other way round, and how, only once.
 _MUTUAL = frozenset(("CONSULT", "AGREE"))
 _TIES = 2
+# A telling is compared with this many stories of its type, the latest, and this many tellings of each, the first: no
+# news article has more, and a text of a megabyte takes no more than its length.
+_STORIES, _TELLINGS = 40, 10
 
 
 class _Compared(Enum):
@@ -42,7 +45,7 @@ def told_again(article: Article, events: Sequence[NewsEvent]) -> list[NewsEvent]
     stories: dict[tuple[str, str], list[list[NewsEvent]]] = defaultdict(list)
     for event in events:
         alike = stories[event.type, event.status]
-        story = _story_of(article, event, alike)
+        story = _story_of(article, event, alike[-_STORIES:])
         if story is None:
             alike.append([event])
         else:
@@ -65,7 +68,7 @@ def _story_of(article: Article, event: NewsEvent, stories: Sequence[list[NewsEve
 def _ties(story: Sequence[NewsEvent], event: NewsEvent) -> int | None:
     """Return how much ties an event to a story of its type and status; None where something sets it apart."""
     most = 0
-    for told in story:
+    for told in story[:_TELLINGS]:
         if told.sentence == event.sentence:
             return None
         compared = _compared(told, event)

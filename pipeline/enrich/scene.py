@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.enrich.actors import country_of_words
-from pipeline.enrich.mentions import overlaps
-from pipeline.events import Article, Entity, Mention, Sentence
+from pipeline.enrich.mentions import by_sentence, overlaps
+from pipeline.events import Article, Entity, Mention
 from pipeline.ports import Span
 
 # Weights and share by hand, on the annotated articles outside the test part.
@@ -26,8 +26,8 @@ class Scene:
 
     def __init__(self, article: Article, mentions: Sequence[Mention], entities: Mapping[str, Entity]) -> None:
         votes = [*_of_mentions(mentions, entities), *_of_words(article, mentions)]
-        self._sentences = [_share(_inside(votes, sentence)) for sentence in article.sentences]
-        self._starts = [sentence.start for sentence in article.sentences]
+        inside = by_sentence(article.sentences, votes, lambda vote: vote[0])
+        self._sentences = [_only(here) for here in inside]
         opening = [s for n, s in enumerate(article.sentences) if n == 0 or s.kind == "dateline"]
         total: Counter[str] = Counter()
         for at, country in votes:
@@ -47,12 +47,14 @@ def _of_mentions(mentions: Iterable[Mention], entities: Mapping[str, Entity]) ->
 
 def _of_words(article: Article, mentions: Sequence[Mention]) -> list[tuple[int, str]]:
     """Return the demonyms outside of names: `la police malienne`."""
-    taken = [Span(m.start, m.end) for m in mentions if m.entity_id]
+    named = [m for m in mentions if m.entity_id]
+    taken = by_sentence(article.sentences, [Span(m.start, m.end) for m in named], lambda span: span.start)
     out = []
-    for word in _WORD.finditer(article.text):
-        country = country_of_words(word[0])
-        if country and _is_state(country) and not overlaps(Span(*word.span()), taken):
-            out.append((word.start(), country))
+    for sentence, here in zip(article.sentences, taken, strict=True):
+        for word in _WORD.finditer(article.text, sentence.start, sentence.end):
+            country = country_of_words(word[0])
+            if country and _is_state(country) and not overlaps(Span(*word.span()), here):
+                out.append((word.start(), country))
     return out
 
 
@@ -60,13 +62,10 @@ def _is_state(country: str) -> bool:
     return country not in {"IGO", "UNO", "EUR", "NGO", "ISM", "IMG", "MNC"}
 
 
-def _inside(votes: Sequence[tuple[int, str]], sentence: Sentence) -> Counter[str]:
-    return Counter(country for at, country in votes if sentence.start <= at < sentence.end)
-
-
-def _share(votes: Counter[str]) -> str | None:
+def _only(votes: Sequence[tuple[int, str]]) -> str | None:
     """Return the only country of a sentence."""
-    return next(iter(votes)) if len(votes) == 1 else None
+    countries = {country for _, country in votes}
+    return next(iter(countries)) if len(countries) == 1 else None
 
 
 def _leading(votes: Counter[str]) -> str | None:

@@ -47,9 +47,10 @@ def dated(seen: Seen) -> Interval:
 
 
 def monthday(seen: Seen) -> Interval:
-    """Return `le 10`: of this month, or of the one before or behind it where the sentence looks that way."""
+    """Return `le 10`: of this month, or of the one before where the sentence looks back or that is nearer."""
     this = date(seen.day.year, seen.day.month, day_of_month(seen["d"]))
-    if this > seen.day and seen.way <= 0:
+    nearer = (this - seen.day).days > 15
+    if this > seen.day and (seen.way < 0 or (seen.way == 0 and nearer)):
         return intervals.day(intervals.month(seen.day.year, seen.day.month - 1).start.replace(day=this.day))
     return intervals.day(this)
 
@@ -75,6 +76,21 @@ def some_month(seen: Seen) -> Interval:
     else:
         whole = intervals.month(seen.day.year - (number > seen.day.month - (rel != "")), number)
     return intervals.third_of_month(whole, seen["part"].casefold().rstrip("-")) if seen["part"] else whole
+
+
+def month_range(seen: Seen) -> Interval:
+    """Return `entre janvier et juillet 2016`, in the year nearest to the article where none is given."""
+    first, last = month_of(seen["m1"]), month_of(seen["m"])
+    end = intervals.month(int(seen["y"]), last) if seen["y"] else nearest_month(seen)
+    return Interval(intervals.month(end.start.year - (first > last), first).start, end.end, "range")
+
+
+def nearest_month(seen: Seen) -> Interval:
+    """Return `les législatives de juin`: the nearest, whatever the tense; what goes with a noun has none."""
+    number = month_of(seen["m"])
+    begun = seen.day.year * 12 + seen.day.month
+    months = (intervals.month(seen.day.year + by, number) for by in (-1, 0, 1))
+    return min(months, key=lambda each: (abs(each.start.year * 12 + each.start.month - begun), each.start))
 
 
 def month_of_year(seen: Seen) -> Interval:
@@ -117,6 +133,11 @@ def counted(today: date, count: int, unit: str) -> Interval:
     if unit.startswith("mois"):
         return intervals.shifted_month(today, count)
     return intervals.year(today.year + count)
+
+
+def within(seen: Seen) -> Interval:
+    """Return `d'ici trois semaines`: from the article's day to the end of then."""
+    return Interval(seen.day, counted(seen.day, number_of(seen["n"]), seen["unit"]).end, "range")
 
 
 def for_as_long(seen: Seen) -> Interval:

@@ -30,7 +30,8 @@ from pipeline.enrich.time_words import (
     roman,
 )
 
-Needs = Literal["nothing", "month", "day"]
+Needs = Literal["nothing", "month", "day", "told"]
+"""What must be known: nothing, the article's month, its day, or a day that the text spoke of before."""
 
 
 class Rule(NamedTuple):
@@ -47,6 +48,14 @@ def _rule(needs: Needs, pattern: str, resolve: Callable[[Seen], Interval]) -> Ru
 
 # `de 2000 soldats` is no year; `de 2015 dans` is.
 _COUNTED = r"\d+ (?!(?:dans|dont|sous|vers|sans|après|depuis|mais|pas|plus|alors|lors|puis|aux|ans)\b)[a-zà-ÿ]+[sx]\b"
+# A year stands behind one of these, or in brackets; a number elsewhere may be any.
+_YEAR_AFTER = "|".join(
+    rf"(?<=\b{word} )"
+    for word in (
+        *("en", "dès", "depuis", "avant", "après", "ici", "ici à", "courant", "qu['’]en", "l['’]année", "l['’]an"),
+        *("édition", "saison", "titre", "exercice", "rentrée", "budget"),
+    )
+)
 
 RULES = (
     _rule(
@@ -92,14 +101,12 @@ RULES = (
     ),
     _rule(
         "nothing",
-        r"années (?P<y>(?:19|20)\d0)",
-        lambda seen: intervals.decade(int(seen["y"])),
+        r"années (?P<y>(?:19|20)\d0|[1-9]0)(?!\d)",
+        lambda seen: intervals.decade(int(seen["y"]) + 1900 * (len(seen["y"]) == 2)),
     ),
     _rule(
         "nothing",
-        rf"(?:(?<=en )|(?<=de )(?!{_COUNTED})|(?<=dès )|(?<=depuis )|(?<=avant )|(?<=après )"
-        rf"|(?<=ici )|(?<=ici à )|(?<=pour )(?!{_COUNTED})|(?<=courant )|(?<=l['’]année )"
-        rf"|(?<=l['’]an )|(?<=\()|(?<=qu['’]en ))(?P<y>{YEAR})",
+        rf"(?:{_YEAR_AFTER}|(?<!loi de )(?<=\bde )(?!{_COUNTED})|(?<=\bpour )(?!{_COUNTED})|(?<=\())(?P<y>{YEAR})",
         lambda seen: intervals.year(int(seen["y"])),
     ),
     _rule(
@@ -116,16 +123,23 @@ RULES = (
     ),
     _rule(
         "month",
+        rf"(?:de |d['’]|entre )?(?P<m1>{FULL_M})(?: et | à | ?[-–] ?)(?P<m>{FULL_M})(?: (?P<y>{YEAR}))?",
+        means.month_range,
+    ),
+    _rule(
+        "month",
         rf"(?P<part>{BEGIN})(?:[ -])(?P<m>{FULL_M})(?: (?P<rel>dernier|prochain))?",
         means.some_month,
     ),
     _rule(
         "month",
-        rf"(?:(?<=en )|(?<=depuis )|(?<=ici )|(?<=dès )|(?<=mois de )|(?<=mois d['’])|(?<=ici à )"
-        rf"|(?<=fin de )|(?<=avant )|(?<=après )|(?<=jusqu['’]en ))(?P<part>)(?P<m>{FULL_M})"
+        rf"(?:(?<=\ben )|(?<=\bdepuis )|(?<=\bici )|(?<=\bdès )|(?<=mois de )|(?<=mois d['’])|(?<=\bici à )"
+        rf"|(?<=fin de )|(?<=\bavant )|(?<=\baprès )|(?<=jusqu['’]en ))(?P<part>)(?P<m>{FULL_M})"
         rf"(?: (?P<rel>dernier|prochain))?",
         means.some_month,
     ),
+    # A capital makes a planet, a village or a name of it: `la sonde de Mars`.
+    _rule("month", rf"(?:(?<=\bde )|(?<=\bd['’]))(?P<m>(?-i:{FULL_M}))(?! à| et)", means.nearest_month),
     _rule("month", rf"(?P<part>)(?P<m>{FULL_M}) (?P<rel>dernier|prochain)", means.some_month),
     _rule(
         "month",
@@ -140,7 +154,7 @@ RULES = (
     ),
     _rule(
         "day",
-        rf"(?:(?<=l['’])|(?<=le )|(?<=au )|(?<=en ))(?P<s>{SEASON})(?: (?P<rel>dernier|prochain))?(?! \d)",
+        rf"(?:(?<=l['’])|(?<=\ble )|(?<=\bau )|(?<=\ben ))(?P<s>{SEASON})(?: (?P<rel>dernier|prochain))?(?! \d)",
         means.season_near,
     ),
     _rule("day", rf"ce(?:t)? (?P<s>{SEASON})", means.this_season),
@@ -152,12 +166,12 @@ RULES = (
     _rule("day", rf"(?P<wd1>{WEEKDAY}) et (?P<wd2>{WEEKDAY})", means.two_days),
     _rule(
         "day",
-        rf"(?:(?<=le )|(?<=dès le )|(?<=du ))(?P<d>{DAY})(?= (?:au|à|dans|en|par|devant)\b|[,.])(?!,\d)",
+        rf"(?:(?<=\ble )|(?<=\bdu ))(?P<d>{DAY})(?= (?:au|à|dans|en|par|devant)\b|[,.])(?!,\d)",
         means.monthday,
     ),
     _rule(
         "day",
-        rf"(?<!chaque )(?<!tous les )(?P<wd>{WEEKDAY})(?! {DAY} {MONTH})"
+        rf"(?<!chaque )(?<!tous les )(?<!sauf le )(?P<wd>{WEEKDAY})(?! {DAY} {MONTH})"
         rf"(?: (?P<rel>dernier|prochain))?{PART}",
         lambda seen: intervals.day(means.weekday(seen.day, seen["wd"], seen.way, seen["rel"])),
     ),
@@ -187,16 +201,17 @@ RULES = (
         rf"(?:il y a|voici|voilà) {ABOUT}(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)(?! et demi)",
         means.ago,
     ),
+    _rule("day", rf"d['’]ici (?:à )?(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)", means.within),
     _rule("day", rf"dans (?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)", means.hence),
     _rule("day", rf"depuis {ABOUT}(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?)(?! et demi)", means.for_as_long),
     _rule(
         "month",
-        rf"(?P<feast>{FEAST})(?: (?P<y>{YEAR}))?",
+        rf"(?P<feast>{FEAST})(?!(?-i:[ -][A-ZÉ]))(?: (?P<y>{YEAR}))?",
         means.feast,
     ),
     _rule(
         "day",
-        rf"(?P<wd>{WEEKDAY}) (?P<d>{DAY})(?! ?(?:{MONTH}|[hH]\b|heures?|et|au|à|[-–/:]))",
+        rf"(?P<wd>{WEEKDAY}) (?P<d>{DAY})(?=[,;:.)]|$| (?:à|dans|en|par|devant|lors|pour|sur|avec)\b)",
         means.weekday_and_number,
     ),
     _rule(
@@ -210,6 +225,11 @@ RULES = (
         rf"(?:les|ces|des) (?P<n>{NUMBER}) derni(?:ers|ères) (?P<unit>jours|semaines|mois|années|ans)",
         means.last_few,
     ),
+    _rule(
+        "day",
+        rf"(?:dans |au cours )?(?:les|des|ces) (?P<n>{NUMBER}) prochaine?s (?P<unit>jours|semaines|mois|années|ans)",
+        means.within,
+    ),
 )
 
 CONTEXT_RULES = (
@@ -220,7 +240,7 @@ CONTEXT_RULES = (
     ),
     _rule(
         "day",
-        r"(?:le |(?<=au ))lendemain(?: (?:matin|soir))?(?! d[eu'’])|(?:un jour|le jour) (?:plus tard|après|suivant)",
+        r"(?:le |(?<=\bau ))lendemain(?: (?:matin|soir))?(?! d[eu'’])|(?:un jour|le jour) (?:plus tard|après|suivant)",
         lambda seen: intervals.day(seen.day + timedelta(days=1)),
     ),
     _rule(
@@ -229,12 +249,12 @@ CONTEXT_RULES = (
         lambda seen: means.counted(seen.day, -number_of(seen["n"]), seen["unit"]),
     ),
     _rule(
-        "day",
+        "told",
         rf"(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?) (?:plus tard|après(?=[,.]))",
         lambda seen: means.counted(seen.day, number_of(seen["n"]), seen["unit"]),
     ),
     _rule(
-        "day",
+        "told",
         r"(?:la |le |l['’])?(?P<unit>semaine|mois|année) (?P<rel>précédente?|suivante?)",
         means.next_to,
     ),
@@ -247,7 +267,7 @@ CONTEXT_RULES = (
         lambda seen: intervals.day(seen.day),
     ),
 )
-"""Expressions that lean on the day named last before them, the article's own day where none is."""
+"""Expressions that lean on the day named last before them; those that need none told, else on the article's own."""
 
 CLOCK = re.compile(r"(?<!\w)(?P<hour>[01]?\d|2[0-3])(?: heures?| ?[hH])(?: ?(?P<minute>[0-5]\d))?(?!\w)(?! d['’]| de )")
 """A time of day: 14h30, 18 heures; not a duration (`48 heures de garde à vue`)."""

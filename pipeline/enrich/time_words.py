@@ -25,7 +25,7 @@ NUMBERS = (
     *("zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze", "douze"),
     *("treize", "quatorze", "quinze", "seize", "dix-sept", "dix-huit", "dix-neuf", "vingt"),
 )
-TENS = {"trente": 30, "quarante": 40, "cinquante": 50, "soixante": 60, "cent": 100, "une": 1}
+TENS = {"trente": 30, "quarante": 40, "cinquante": 50, "soixante": 60, "octante": 80, "cent": 100, "une": 1}
 QUARTERS = {
     "premier": 1,
     "1er": 1,
@@ -49,7 +49,8 @@ MONTH = (
 FULL_M = "(?:" + "|".join(names[0] for names in MONTHS) + r"|aout)\b"
 YEAR = r"(?:1[5-9]\d\d|20\d\d)(?![\d,.]\d|\d| ?(?:euros|dollars|personnes|%))"
 DAY = r"(?:1 ?er|[12]\d|3[01]|0?[1-9])"
-NUMBER = rf"(?:\d{{1,3}}|{'|'.join(sorted([*NUMBERS[1:], *TENS], key=len, reverse=True))})"
+_WORDS = "|".join(sorted([*NUMBERS[1:], *TENS], key=len, reverse=True))
+NUMBER = rf"(?:\d{{1,3}}|quatre-vingts?(?:-(?:{_WORDS}))?|(?:{_WORDS})(?:[- ](?:et[- ])?(?:{_WORDS}))?)"
 PART = (
     r"(?: (?:matin|midi|après-midi|soir"
     r"|(?:dans|en) (?:la |l['’]|début de |fin de )?(?:nuit|matinée|soirée|après-midi)))?"
@@ -81,18 +82,32 @@ _FUTURE = re.compile(
     r"|(?:va|vont|doit|doivent|devrait|devraient|pourrait|pourraient) "
     r"(?:\w+ )?(?:être |se |s['’]|y |en )?\w+(?:er|ir|re)"
     r"|[Pp]révue?s?|[Aa]ttendue?s?|[Pp]rogrammée?s?|[Ff]ixée?s? (?:à|au)|[Rr]endez-vous"
-    r"|à venir|[Cc]onvoquée?s?|annonce|annoncent|appell?e(?:r|nt|z)?|appelée?s? à"
-    r"|devai(?:t|ent)|prévoi(?:t|ent)|veut|veulent|compte)\b"
+    r"|à venir|(?<!\ba )(?<!\bont )[Cc]onvoquée?s?|annonce|annoncent|appell?e(?:r|nt|z)?|appelée?s? à"
+    r"|devai(?:t|ent)|prévoi(?:t|ent)|veut|veulent|compte|(?:a|ont) (?:lieu|(?:promis|accepté) de)"
+    # Calls and plans, and meetings told in the present: those of the day itself bear its own weekday anyway.
+    r"|invite(?:nt)?|exhorte(?:nt)?|demande(?:nt)? (?:à|aux?)|promet(?:tent)?|jure(?:nt)?|prépare(?:nt)?|songe(?:nt)?"
+    r"|attend(?:ent)?|propose(?:nt)?|organise(?:nt)?|menace(?:nt)?"
+    r"|r?ouvre(?:nt)?|débute(?:nt)?|commence(?:nt)?|repren(?:d|nent)|affronte(?:nt)?|accueille(?:nt)?"
+    r"|(?<![Ll]a )(?<!une )rencontre(?:nt)?"
+    r"|reçoi(?:t|vent)|auditionne(?:nt)?|réuni(?:t|ssent)|retrouve(?:nt)?|entame(?:nt)?"
+    # The conditional of a plan; `aurait` and `serait` are those of hearsay.
+    r"|(?!aurai|serai)[a-zéèêçîïô']{2,}(?:er|ir|dr|tr|vr)ai(?:t|ent))\b"
 )
 _PAST = re.compile(
-    r"\b(?:a|ont|avait|avaient|est|sont|était|étaient|s['’]est|se sont|s['’]était|s['’]étaient|été) "
+    r"\b(?:a|ont|avait|avaient|est|sont|était|étaient|s['’]est|se sont|s['’]était|s['’]étaient|été) (?!lieu)"
     rf"(?:(?!{WEEKDAY})\w+ )?(?!{WEEKDAY})\w+(?:é|ée|és|ées|i|ie|is|it|u|us|ue|ues|ert|erts|nt)\b"
 )
 _TOWARDS = re.compile(
-    r"\b(?:avant|d['’]ici|jusqu['’](?:à|au|en|aux)|pour|à compter|à partir)(?: à)?"
+    r"\b(?:avant|dès|d['’]ici|jusqu['’](?:à|au|en|aux)|pour|à compter|à partir)(?: à)?"
     r"(?: au| en| de| du| le| la| les| l['’]| fin| mi-| début)*\s?"
     r"(?:\w+ (?:ou|et) (?:l['’]|le |la )?)?$",
     re.IGNORECASE,
+)
+# `dénoncé le 17 juillet`, `arrêtés ce mardi`: a participle of what is done, unless what is done is a plan.
+_DONE = re.compile(
+    r"\b(?!prév|prog|atten|annonc|convoqu|autoris|déploy|fix|appel|invit|report|repouss|convi)(?<!sera )(?<!seront )"
+    r"(?<!être )[a-zéèêçîïô]{2,}(?:é|és|(?<!arriv)(?<!journ)(?<!soir)(?<!veill)ée|ées)"
+    r" (?:ce |le |les |en |dès |depuis )?$"
 )
 _SINCE = re.compile(r"\bdepuis(?: au moins)?(?: le| la| les)? ?$", re.IGNORECASE)
 # Code points before an expression that are searched for a preposition, and around it for a verb.
@@ -117,7 +132,7 @@ def direction(sentence: str, start: int, end: int) -> Direction:
     """Tell where an expression points: by the word before it, else by the tense of the verb nearest to it."""
     if _TOWARDS.search(sentence, max(0, start - _REACH), start):
         return 1
-    if _SINCE.search(sentence, max(0, start - _REACH), start):
+    if any(pattern.search(sentence, max(0, start - _REACH), start) for pattern in (_SINCE, _DONE)):
         return -1
     left, right = max(0, start - _WINDOW), end + _WINDOW
     nearest: dict[Direction, int] = {}
@@ -129,12 +144,14 @@ def direction(sentence: str, start: int, end: int) -> Direction:
     return 1 if nearest[1] <= nearest[-1] else -1
 
 
-def number_of(word: str) -> int:
-    """Return the number written in figures or as one word."""
-    word = word.casefold()
-    if word.isdecimal():
-        return int(word)
-    return TENS.get(word) or NUMBERS.index(word)
+def number_of(words: str) -> int:
+    """Return the number written in figures or in words: `35`, `trente-cinq`, `vingt et un`, `quatre-vingt-dix`."""
+    words = words.casefold()
+    if words.isdecimal():
+        return int(words)
+    whole = re.sub(r"quatre-vingts?", "octante", words)
+    parts = re.split(r"[- ](?:et[- ])?", whole) if whole not in NUMBERS else [whole]
+    return sum(TENS.get(each) or NUMBERS.index(each) for each in parts)
 
 
 def roman(word: str) -> int:

@@ -23,7 +23,7 @@ from pipeline.events import Article, Precision, TimeExpression
 _NEWSROOM = ZoneInfo("Europe/Paris")
 _ONE_DAY = timedelta(days=1)
 _ARTICLE = r"(?:l['’]|le |la |les |au |aux |du |de l['’]|de la )?"
-_SINCE = re.compile(r"\bdepuis (?:au moins |l['’]|le |la |les )?$", re.IGNORECASE)
+_SINCE = re.compile(r"\bdepuis (?:au moins |ce |cette |cet |l['’]|le |la |les )?$", re.IGNORECASE)
 _BEFORE = re.compile(rf"\b(?:avant|d['’]ici)(?: à)? {_ARTICLE}$", re.IGNORECASE)
 _UNTIL = re.compile(r"\bjusqu(?:['’]à la |['’]à l['’]|['’]à |['’]au |['’]en )$", re.IGNORECASE)
 # A clock time belongs to a day named at most this many code points before it.
@@ -58,7 +58,7 @@ class _Found(NamedTuple):
 def find_times(article: Article, anchor: Anchor | None) -> list[TimeExpression]:
     """Return the time expressions of every sentence that resolve, in order of the text."""
     found = []
-    context = anchor.day if anchor and anchor.precision != "month" else None
+    context = None
     for sentence in article.sentences:
         read = read_times(article.text[sentence.start : sentence.end], anchor, context)
         context = _last_day(read, before=sentence.end, otherwise=context)
@@ -86,7 +86,8 @@ def read_times(sentence: str, anchor: Anchor | None, context: date | None = None
     if not speaks_of_time(sentence):
         return []
     found = _longest(_standing(sentence, anchor))
-    found = _longest([*found, *_leaning(sentence, found, context)])
+    today = anchor.day if anchor and anchor.precision != "month" else None
+    found = _longest([*found, *_leaning(sentence, found, context, today)])
     widened = [_widened(sentence, each, anchor) for each in found]
     return sorted([*widened, *_clocks(sentence, found)], key=lambda each: each.start)
 
@@ -113,11 +114,13 @@ def _standing(sentence: str, anchor: Anchor | None) -> Iterator[_Found]:
                 yield from _resolved(sentence, rule, match, anchor.day if anchor else date.min)
 
 
-def _leaning(sentence: str, found: Sequence[_Found], context: date | None) -> Iterator[_Found]:
-    """Yield what leans on a day named before it."""
+def _leaning(sentence: str, found: Sequence[_Found], context: date | None, today: date | None) -> Iterator[_Found]:
+    """Yield what leans on a day named before it; most of it, where none is, on the article's."""
     for rule in CONTEXT_RULES:
         for match in rule.pattern.finditer(sentence):
             day = _last_day(found, before=match.start(), otherwise=context)
+            if day is None and rule.needs != "told":
+                day = today
             if day is not None:
                 yield from _resolved(sentence, rule, match, day)
 
