@@ -8,9 +8,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from pipeline.enrich import plover
-from pipeline.enrich.actors import may_be_local, participant
+from pipeline.enrich.actors import country_of_words, may_be_local, participant
 from pipeline.enrich.mentions import by_sentence, evidence, in_article, overlaps
-from pipeline.enrich.places import resolve
+from pipeline.enrich.places import lies_in_one_country, resolve
 from pipeline.enrich.reference import References
 from pipeline.enrich.retold import told_again
 from pipeline.enrich.scene import Scene
@@ -132,7 +132,12 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
     coding = plover.code(type_, _mode(context, found), _status(type_, found.status, when, _day_of(article)))
     actors, actors_inferred = _participants(context, found.actors)
     recipients, recipients_inferred = _participants(context, found.recipients)
-    inferred = {"actors.country": actors_inferred, "recipients.country": recipients_inferred}
+    place, place_inferred = _place(context, found.places)
+    inferred = {
+        "actors.country": actors_inferred,
+        "recipients.country": recipients_inferred,
+        "place.country": place_inferred,
+    }
     return NewsEvent(
         event_id=event_id(
             "plover",
@@ -156,7 +161,7 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
         trigger=evidence(article, trigger),
         actors=actors,
         recipients=recipients,
-        place=_place(context, found.places),
+        place=place,
         date=when,
         inferred=tuple(name for name, is_so in inferred.items() if is_so),
     )
@@ -229,13 +234,18 @@ def _participants(context: _Context, spans: Sequence[Span]) -> tuple[tuple[Parti
     return known, any(a.country != b.country for a, b in zip(told, known, strict=True))
 
 
-def _place(context: _Context, spans: Sequence[Span]) -> Place | None:
-    """Return the narrowest of the places the model gave: a town before a region, that before a country."""
+def _place(context: _Context, spans: Sequence[Span]) -> tuple[Place | None, bool]:
+    """Return the narrowest of the places the model gave, a town before a region, that before a country; and whether its
+    country is the scene's for want of words that tell it: `le terminal de l'aéroport`."""
     moved = [in_article(context.sentence, span) for span in spans]
     # `l'adhésion à l'Otan`: a body's or a person's bare name is no place.
     bare = {(m.start, m.end) for m in context.mentions if m.type in ("ORG", "PER")}
     found = [_placed(context, span) for span in moved if (span.start, span.end) not in bare]
-    return min(found, key=lambda each: (each.lat is None, each.geonames_id is None), default=None)
+    place = min(found, key=lambda each: (each.lat is None, each.geonames_id is None), default=None)
+    if place is None or place.country is not None or not lies_in_one_country(place.text):
+        return place, False
+    told = country_of_words(place.text)
+    return replace(place, country=told or context.scene), told is None and context.scene is not None
 
 
 def _placed(context: _Context, span: Span) -> Place:

@@ -31,6 +31,14 @@ _AREA = re.compile(
     re.IGNORECASE,
 )
 
+# Seas, borders, parts of the world.
+_WIDE = re.compile(
+    r"frontière|frontali|\bmers?\b|océan|\bgolfe\b|détroit|méditerranée|\bsahel\b|\bmaghreb\b|\beurope|\bafrique|\basie"
+    r"|amériques?\b|orient\b|balkans|caucase|antarcti|arctique|continent|\bmonde\b|planète|internationa|étrang|\bpays\b"
+    r"|\bespace\b|\bzone tampon|\bunion\b",
+    re.IGNORECASE,
+)
+
 
 class KnownPlace(NamedTuple):
     """A place that was recognised; `country` is ISO 3166 alpha-3, None for a continent or a sea."""
@@ -66,6 +74,11 @@ def resolve(name: str, *, mentioned: AbstractSet[str] = frozenset()) -> KnownPla
 def capital_of(name: str) -> str | None:
     """Return the country (alpha-3) whose capital or seat of government `name` is, in French, or None."""
     return _capitals().get(key(name))
+
+
+def lies_in_one_country(words: str) -> bool:
+    """Tell whether a place may be looked for in one country: no sea, border or part of the world is."""
+    return _WIDE.search(words) is None
 
 
 def _best_town(name: str, mentioned: AbstractSet[str]) -> Town | None:
