@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from pipeline.enrich import plover
 from pipeline.enrich.actors import country_of_words, may_be_local, participant
+from pipeline.enrich.aimed import aimed_at
 from pipeline.enrich.mentions import by_sentence, evidence, in_article, overlaps
 from pipeline.enrich.places import lies_in_one_country, resolve
 from pipeline.enrich.reference import References
@@ -131,7 +132,7 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
     type_ = _type(article, found.type, trigger, when)
     coding = plover.code(type_, _mode(context, found), _status(type_, found.status, when, _day_of(article)))
     actors, actors_inferred = _participants(context, found.actors)
-    recipients, recipients_inferred = _participants(context, found.recipients)
+    recipients, recipients_inferred = _participants(context, found.recipients or _targets(context, found))
     place, place_inferred = _place(context, found.places)
     inferred = {
         "actors.country": actors_inferred,
@@ -165,6 +166,17 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
         date=when,
         inferred=tuple(name for name, is_so in inferred.items() if is_so),
     )
+
+
+def _targets(context: _Context, found: EventSpan) -> tuple[Span, ...]:
+    """Return the named places that an attack without a recipient is aimed at."""
+    if found.type != "ASSAULT":
+        return ()
+    start = context.sentence.start
+    named = {(m.start - start, m.end - start) for m in context.mentions if m.type == "LOC"}
+    sentence = context.article.text[start : context.sentence.end]
+    actors = {(span.start, span.end) for span in found.actors}
+    return aimed_at(sentence, (p for p in found.places if (p.start, p.end) in named - actors))
 
 
 def _type(article: Article, read: str, trigger: Span, when: DateRange | None) -> str:

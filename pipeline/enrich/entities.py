@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from pipeline.enrich.actors import KnownActor, Role, known_actor, names_of, role_in
+from pipeline.enrich.actors import KnownActor, Role, country_of_words, known_actor, names_of, role_in
 from pipeline.enrich.gazetteer import key
-from pipeline.enrich.places import KnownPlace, capital_of, country_named, resolve
+from pipeline.enrich.places import KnownPlace, Mentioned, capital_of, country_named, resolve
 from pipeline.events import Article, Entity, Mention
 from pipeline.identity import event_id
 
@@ -25,6 +25,7 @@ _HONORIFIC = re.compile(
     r"|(?:(?:vice-)?[Pp]résidente?|[Gg]énéral|[Cc]olonel|[Mm]inistre|[Rr]oi|[Rr]eine|[Pp]rince|[Pp]ape"
     r"|[Cc]hancelière?))\s+"
 )
+_WORD = re.compile(r"\w[\w'’-]*")
 _ACRONYM = re.compile(r"\s\(\s?$")
 # How far to the left of a name its title may stand: `le ministre ukrainien de la Défense Oleksiï Reznikov`.
 _TITLE_REACH = 70
@@ -43,7 +44,7 @@ class _Referent(NamedTuple):
 def link(article: Article, mentions: Sequence[Mention], day: date | None) -> tuple[list[Mention], dict[str, Entity]]:
     """Return the mentions with their `entity_id`, and the entities by id, in order of first mention."""
     mentions = [_body_not_place(each) for each in mentions]
-    countries = _countries_mentioned(mentions)
+    countries = _countries_mentioned(article, mentions)
     places = {m.text: resolve(m.text, mentioned=countries) for m in mentions if m.type == "LOC"}
     referents = _referents(article, mentions, places)
     linked = list(mentions)
@@ -63,9 +64,11 @@ def _body_not_place(mention: Mention) -> Mention:
     return replace(mention, type="ORG") if known and known.type == "ORG" else mention
 
 
-def _countries_mentioned(mentions: Sequence[Mention]) -> frozenset[str]:
+def _countries_mentioned(article: Article, mentions: Sequence[Mention]) -> Mentioned:
     named = (country_named(each.text) for each in mentions if each.type in ("LOC", "ORG"))
-    return frozenset(place.country for place in named if place and place.country)
+    spoken_of = {country_of_words(word[0]) for word in _WORD.finditer(article.text)}
+    # Nearly all news calls somebody American: that says nothing of where it plays.
+    return Mentioned({p.country for p in named if p and p.country}, {*filter(None, spoken_of)} - {"USA"})
 
 
 def _referents(article: Article, mentions: Sequence[Mention], places: dict[str, KnownPlace | None]) -> list[_Referent]:

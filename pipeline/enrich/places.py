@@ -18,6 +18,7 @@ from pipeline.enrich.gazetteer import Town, countries, key, large_towns, small_t
 
 # Weights against log10(population), by hand: a mention of its country outweighs being a hundred times larger.
 _COUNTRY_MENTIONED = 2.0
+_DEMONYM_MENTIONED = 1.6
 _IN_FRANCE = 0.7
 _OWN_NAME = 0.5
 _SEAT = 3.0
@@ -56,8 +57,21 @@ def country_named(name: str) -> KnownPlace | None:
     return _country_names().get(key(name))
 
 
-def resolve(name: str, *, mentioned: AbstractSet[str] = frozenset()) -> KnownPlace | None:
-    """Return the place called `name`; `mentioned` are the countries (alpha-3) the article speaks of."""
+class Mentioned(NamedTuple):
+    """The countries (alpha-3) an article speaks of, by their names and by demonyms: `l'armée malienne`."""
+
+    by_name: AbstractSet[str] = frozenset()
+    by_demonym: AbstractSet[str] = frozenset()
+
+    def weight(self, country: str | None) -> float:
+        """Return what its mention adds to the likelihood of a town."""
+        if country in self.by_name:
+            return _COUNTRY_MENTIONED
+        return _DEMONYM_MENTIONED if country in self.by_demonym else 0.0
+
+
+def resolve(name: str, *, mentioned: Mentioned = Mentioned()) -> KnownPlace | None:  # noqa: B008 - a constant
+    """Return the place called `name` in an article that speaks of these countries."""
     known = country_named(name) or _regions().get(key(name))
     if known is not None:
         return known
@@ -81,13 +95,15 @@ def lies_in_one_country(words: str) -> bool:
     return _WIDE.search(words) is None
 
 
-def _best_town(name: str, mentioned: AbstractSet[str]) -> Town | None:
+def _best_town(name: str, mentioned: Mentioned) -> Town | None:
     if not any(map(str.isupper, name)):
         return None
     large = max(large_towns(name), key=lambda town: _likelihood(town, name, mentioned), default=None)
     if large is not None and _stands_out(large, mentioned):
         return large
-    near = [town for town in small_towns(name) if town.countrycode == "FR" or _alpha3(town.countrycode) in mentioned]
+    near = [
+        town for town in small_towns(name) if town.countrycode == "FR" or mentioned.weight(_alpha3(town.countrycode))
+    ]
     near.sort(key=lambda town: _likelihood(town, name, mentioned), reverse=True)
     doubtful = len(near) > 1 and near[0].population < _CLEARLY_LARGER * near[1].population
     if near:
@@ -95,15 +111,17 @@ def _best_town(name: str, mentioned: AbstractSet[str]) -> Town | None:
     return large
 
 
-def _stands_out(town: Town, mentioned: AbstractSet[str]) -> bool:
+def _stands_out(town: Town, mentioned: Mentioned) -> bool:
     """Tell whether no small namesake is meant: a town abroad may be less known than a French hamlet."""
-    return town.countrycode == "FR" or town.population >= _WORLD_KNOWN or _alpha3(town.countrycode) in mentioned
+    return (
+        town.countrycode == "FR" or town.population >= _WORLD_KNOWN or mentioned.weight(_alpha3(town.countrycode)) > 0
+    )
 
 
-def _likelihood(town: Town, name: str, mentioned: AbstractSet[str]) -> float:
+def _likelihood(town: Town, name: str, mentioned: Mentioned) -> float:
     return (
         math.log10(town.population + 1)
-        + _COUNTRY_MENTIONED * (_alpha3(town.countrycode) in mentioned)
+        + mentioned.weight(_alpha3(town.countrycode))
         + _IN_FRANCE * (town.countrycode == "FR")
         + _OWN_NAME * (town.name == name)
         + _SEAT * (capital_of(name) == _alpha3(town.countrycode))

@@ -48,6 +48,7 @@ def test_stoltenberg_visits_kyiv_on_the_twentieth(events: list[dict[str, Any]]) 
 def test_russian_drones_attack_kyiv_in_the_night(events: list[dict[str, Any]]) -> None:
     attack = of(events, "ASSAULT", "attaque")
     assert (attack["mode"], countries(attack["actors"])) == ("drone", {"RUS"})
+    assert [(each["text"], each["country"]) for each in attack["recipients"]] == [("Kiev", "UKR")]
     assert (attack["place"]["name"], attack["place"]["country"]) == ("Kiev", "UKR")
     assert (attack["date"]["from"], attack["date"]["to"]) == ("2023-04-20", "2023-04-22")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.enrich.places import capital_of, resolve
+from pipeline.enrich.places import Mentioned, capital_of, lies_in_one_country, resolve
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,33 @@ def test_an_area_named_for_a_town_has_its_country_but_not_its_point() -> None:
 
 
 def test_the_countries_an_article_speaks_of_decide_between_namesakes() -> None:
-    at_home, abroad = resolve("Valence"), resolve("Valence", mentioned=frozenset({"ESP"}))
+    at_home, abroad = resolve("Valence"), resolve("Valence", mentioned=Mentioned({"ESP"}))
     assert at_home is not None
     assert abroad is not None
     assert (at_home.country, abroad.country) == ("FRA", "ESP")
+
+
+def test_a_demonym_points_to_a_namesake_a_little_less_than_a_name_does() -> None:
+    spoken_of = resolve("Salisbury", mentioned=Mentioned(by_demonym={"GBR"}))
+    both = resolve("Rafah", mentioned=Mentioned({"EGY"}, {"PSE"}))
+    assert spoken_of is not None
+    assert both is not None
+    assert (spoken_of.country, both.country) == ("GBR", "PSE")
+
+
+@pytest.mark.parametrize(
+    ("words", "one"),
+    [
+        ("terminal de l'aéroport", True),
+        ("frontière turco-syrienne", False),
+        ("mer de Chine", False),
+        ("au large de la Mer Rouge", False),
+        ("maire", True),
+        ("Afrique de l'Ouest", False),
+    ],
+)
+def test_seas_borders_and_parts_of_the_world_lie_in_no_one_country(words: str, one: bool) -> None:
+    assert lies_in_one_country(words) is one
 
 
 @pytest.mark.parametrize("name", ["Bardarach", "Quelque part", "maison", ""])
