@@ -212,8 +212,8 @@ def last_few(seen: Seen) -> Interval:
 
 
 def feast(seen: Seen) -> Interval:
-    """Return Christmas, the first of May …, the nearest where no year is given."""
+    """Return Christmas, the first of May …, the nearest in the direction where no year is given."""
     month, dom = FEASTS[seen["feast"].casefold().replace("’", "'")]
     if seen["y"]:
         return intervals.day(date(int(seen["y"]), month, dom))
-    return intervals.day(intervals.nearest_year(seen.day, month, dom))
+    return intervals.day(intervals.nearest_year(seen.day, month, dom, way=seen.way))

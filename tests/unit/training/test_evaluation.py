@@ -2,14 +2,16 @@
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from pipeline.adapters.memory_model import MemoryModel
 from pipeline.ports import EventSpan, ModelReading, Span
-from training.data import EventExample, SentenceExample, raw_press
-from training.evaluation import curves, page, report
+from training.data import EventExample, SentenceExample, raw_press, read_split
+from training.evaluation import articles, curves, page, report
 from training.evaluation.articles import article_of, interval_of, measure
+from training.evaluation.times import GoldTime, gold_times, measure_times
 from training.scores import Pair
 
 
@@ -97,7 +99,11 @@ def test_the_page_marks_what_is_missed_escapes_text_and_needs_nothing_else() -> 
     assert not re.search(r"<script|https?://|src=", html)
 
 
-def test_whole_articles_are_measured_through_enrich() -> None:
+def test_whole_articles_are_measured_through_enrich(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = tmp_path / "countries.tsv"
+    read.write_text("# document, start, end, country\nd\t0\t4\tUKR\n")
+    monkeypatch.setattr(articles, "COUNTRIES", read)
+    monkeypatch.setattr(articles, "_countries", articles._countries.__wrapped__)
     document = {
         "id": "d",
         "date": "2023-04-21",
@@ -113,13 +119,42 @@ def test_whole_articles_are_measured_through_enrich() -> None:
                 "date": "2023-03-03",
                 "actors": [{"start": 0, "end": 4, "country": "UKR"}],
                 "recipients": [{"start": 12, "end": 18, "country": "BLR"}],
+                "places": [{"start": 0, "end": 4}],
             }
         ],
     }
     model = MemoryModel({"Kiev": "LOC", "Moscou": "LOC"}, {"accuse": "ACCUSE"})
     found = measure(model, [document])
     assert (found.date, found.date_where_gold_has_one, found.country) == ((1, 1), (1, 1), (1, 2))
-    assert (found.status, found.mode) == ((1, 1), (0, 1))
+    assert (found.status, found.mode, found.place_country) == ((1, 1), (0, 1), (1, 1))
+
+
+def test_a_time_expression_is_right_where_it_means_the_days_that_were_read_there() -> None:
+    text = "Réunis vendredi à 14h30, ils se reverront en mai, puis à la Toussaint et lundi."
+    document = {"id": "d", "date": "2023-04-21", "text": text, "sentences": [{"start": 0, "end": 79}]}
+    gold = [
+        GoldTime("d", 7, 15, "2023-04-21", "2023-04-22"),
+        GoldTime("d", 45, 48, "2022-05-01", "2022-06-01"),
+        GoldTime("d", 60, 69, "2023-11-01", "2023-11-02"),
+        GoldTime("another", 0, 1, "2023-11-01", "2023-11-02"),
+    ]
+    assert measure_times([document], gold) == ((2, 3), (1, 4))
+
+
+def test_what_was_read_of_times_and_places_belongs_to_the_test_part() -> None:
+    test = read_split().test
+    times, places = gold_times(), articles._countries()
+    assert {each.document for each in times} | {document for document, *_ in places} <= test
+    assert all(each.start < each.end and each.first < each.behind for each in times)
+    assert len(times) == 773
+    assert len(places) == 343
+
+
+def test_the_words_of_each_time_expression_stand_in_our_own_texts() -> None:
+    ours = {document["id"]: document["text"] for document in raw_press()}
+    words = [ours[each.document][each.start : each.end] for each in gold_times() if each.document in ours]
+    assert len(words) == 264
+    assert all(each == each.strip() and "\n" not in each for each in words)
 
 
 def test_an_annotated_text_becomes_an_article_with_its_kinds() -> None:
