@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from pipeline.enrich import plover
 from pipeline.enrich.actors import country_of_words, may_be_local, participant
 from pipeline.enrich.aimed import aimed_at
+from pipeline.enrich.findings import own_events
 from pipeline.enrich.mentions import by_sentence, evidence, in_article, overlaps
 from pipeline.enrich.places import lies_in_one_country, resolve
 from pipeline.enrich.reference import References
@@ -62,7 +63,7 @@ def code_events(
     mentions_in = by_sentence(article.sentences, mentions, lambda each: each.start)
     times_in = by_sentence(article.sentences, times, lambda each: each.start)
     for number, (sentence, reading) in enumerate(zip(article.sentences, readings, strict=True)):
-        spans = told_once(reading.events)
+        spans = own_events(article.text[sentence.start : sentence.end], reading.events)
         context = _Context(
             article,
             sentence,
@@ -79,37 +80,6 @@ def code_events(
             event = _event(context, found, trigger, others)
             events.setdefault(event.event_id, event)
     return told_again(article, list(events.values()))
-
-
-def told_once(events: Sequence[EventSpan]) -> list[EventSpan]:
-    """Return the events of a sentence, those of one type with the same participants as one (rule 3 of the guidelines):
-    `une attaque de drones a visé Kiev` is one, and its trigger the first."""
-    out: list[EventSpan] = []
-    for event in events:
-        same = next((n for n, earlier in enumerate(out) if _is_same(earlier, event)), None)
-        if same is None:
-            out.append(event)
-        else:
-            first = out[same]
-            out[same] = replace(
-                first,
-                actors=tuple(sorted({*first.actors, *event.actors})),
-                recipients=tuple(sorted({*first.recipients, *event.recipients} - {*first.actors, *event.actors})),
-                places=tuple(sorted({*first.places, *event.places})),
-            )
-    return out
-
-
-def _is_same(one: EventSpan, other: EventSpan) -> bool:
-    """Tell whether two findings can be one event: alike in type and mode, with an actor in common and no recipient
-    that differs, or, where one has no actor, with a recipient in common."""
-    if one.type != other.type or (one.mode and other.mode and one.mode != other.mode):
-        return False
-    common = set(one.recipients) & set(other.recipients)
-    if one.actors and other.actors:
-        apart = bool(one.recipients and other.recipients) and not common
-        return bool(set(one.actors) & set(other.actors)) and not apart
-    return bool(common)
 
 
 class _Context(NamedTuple):

@@ -94,7 +94,7 @@ _FUTURE = re.compile(
     r"|(?!aurai|serai)[a-zéèêçîïô']{2,}(?:er|ir|dr|tr|vr)ai(?:t|ent))\b"
 )
 _PAST = re.compile(
-    r"\b(?:a|ont|avoir|ayant|avait|avaient|est|sont|était|étaient|s['’]est|se sont|s['’]était|s['’]étaient|été) (?!lieu)"
+    r"\b(?:a|ont|avoir|ayant|avait|avaient|été|(?:s['’])?(?:est|était|étaient)|(?:se )?sont) (?!lieu)"
     rf"(?:(?!{WEEKDAY})\w+ )?(?!{WEEKDAY})\w+(?:é|ée|és|ées|i|ie|is|it|u|us|ue|ues|ert|erts|nt)\b"
 )
 _TOWARDS = re.compile(

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from pipeline.enrich.coder import told_once
+from pipeline.enrich.findings import own_events, told_once
 from pipeline.ports import EventSpan, Span
 
 RUSSIA, UKRAINE, KIEV, ODESSA = Span(0, 6), Span(10, 17), Span(20, 24), Span(30, 36)
@@ -51,3 +51,24 @@ def test_another_mode_or_recipient_is_another_event() -> None:
 def test_without_an_actor_a_common_recipient_makes_them_one() -> None:
     victims = replace(ATTACK, actors=(), recipients=(KIEV,))
     assert len(told_once([replace(ATTACK, recipients=(KIEV,)), victims])) == 1
+
+
+@pytest.mark.parametrize(
+    ("sentence", "own"),
+    [
+        ("Kiev attend depuis le début de l'invasion russe", []),
+        ("Kiev attend depuis la guerre", []),
+        ("Kiev pleure depuis l'attaque de mardi", ["attaque"]),
+        ("Moscou a préparé l'invasion", ["invasion"]),
+        ("La Pologne a commencé à livrer des avions", ["livrer"]),
+        ("La Pologne a commencé un siège", ["a commencé"]),
+    ],
+)
+def test_a_war_that_marks_a_time_and_a_verb_that_begins_a_deed_are_no_events(sentence: str, own: list[str]) -> None:
+    words = ("invasion", "guerre", "attaque", "a commencé", "livrer")
+    found = [
+        replace(ATTACK, type=f"TYPE {n}", trigger=Span(sentence.index(word), sentence.index(word) + len(word)))
+        for n, word in enumerate(words)
+        if word in sentence
+    ]
+    assert [sentence[e.trigger.start : e.trigger.end] for e in own_events(sentence, found)] == own
