@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from pipeline.ports import EventSpan
 
-# `depuis le début de l'invasion`: a war that only says since when. In the annotated articles outside the test part 10 of
-# 10 such nouns are no event; an attack or a murder told so, with its place, is one.
+# `depuis le début de l'invasion`: a war that only says since when. In the annotated articles outside the test part none
+# of 10 such nouns is an event; an attack or a murder told so, with its place, is one.
 _SINCE = re.compile(
     r"\bdepuis (?:(?:le|la) (?:début|déclenchement|lancement|fin) (?:de |d['’]|du ))?"
     r"(?:l['’]|la |le |les |cette |ce )?$",
