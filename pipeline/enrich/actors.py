@@ -131,8 +131,11 @@ def _role_of(text: str, entity: Entity | None) -> Role:
         is_state = state is not None or seat is not None
         country = own.country or seat or (state.country if state else entity.country)
         return Role(country, own.sectors or (("GOV",) if is_state else ()))
-    country = own.country or (entity.country if entity else None) or seat
-    return Role(country, own.sectors or (entity.sectors if entity else ()))
+    # `les talibans`, `Facebook`: known bodies that the model takes for no organisation.
+    body = known_actor(text, None)
+    known = body.role if body is not None and body.type == "ORG" else Role()
+    country = own.country or (entity.country if entity else None) or known.country or seat
+    return Role(country, own.sectors or (entity.sectors if entity else ()) or known.sectors)
 
 
 def _named_in(span: Span, mentions: Sequence[Mention]) -> Mention | None:

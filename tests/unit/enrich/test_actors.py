@@ -38,6 +38,10 @@ from tests.unit.enrich.examples import article, model
         ("pape François", "VAT", ("REL",)),
         ("présidente de la Chambre des représentants", None, ("LEG",)),
         ("Européens", "EUR", ()),
+        ("garde des Sceaux", "FRA", ("GOV", "JUD")),
+        ("marins siciliens", "ITA", ()),
+        ("République islamique", "IRN", ("GOV",)),
+        ("République islamique de Mauritanie", "MRT", ()),
         ("il", None, ()),
     ],
 )
@@ -49,6 +53,11 @@ def test_a_capital_that_acts_is_its_government() -> None:
     read = article("Kiev réclame des chars.")
     who = participant(read, Span(0, 4), [], {})
     assert (who.text, who.country) == ("Kiev", "UKR")
+
+
+@pytest.mark.parametrize(("text", "country"), [("talibans", "AFG"), ("Facebook", "MNC"), ("mineurs", None)])
+def test_a_body_everybody_knows_is_known_though_the_model_names_no_organisation(text: str, country: str | None) -> None:
+    assert participant(article(text), Span(0, len(text)), [], {}).country == country
 
 
 def _whole(text: str, name: str, type_: str) -> Participant:
