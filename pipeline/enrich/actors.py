@@ -22,6 +22,8 @@ _COUNTRY_IN_TEXT = re.compile(
 # Somebody who was something: no longer of that sector, an elite (PLOVER manual, sector ELI).
 _FORMER = re.compile(r"(?:\bex[- ]|\bancien(?:ne)?s? )", re.IGNORECASE)
 
+_PRESIDENT = re.compile(r"(?:vice-)?présidente?s? ", re.IGNORECASE)
+
 
 # What stands before a name and makes the actor somebody else.
 _OF = re.compile(r"(?:\b(?:de|du|des|à|au|aux|en|dans|sur|contre)(?: la| l['’]| les)?|\b[dl]['’])\s?$")
@@ -135,6 +137,10 @@ def _role_of(text: str, entity: Entity | None) -> Role:
     body = known_actor(text, None)
     known = body.role if body is not None and body.type == "ORG" else Role()
     country = own.country or (entity.country if entity else None) or known.country or seat
+    heads = entity is not None and entity.type == "ORG" and _PRESIDENT.match(text) is not None
+    if entity is not None and heads and own.sectors == ("GOV",):
+        # `présidente de la SNCF`: of a body, not of a state.
+        return Role(country, entity.sectors or own.sectors)
     return Role(country, own.sectors or (entity.sectors if entity else ()) or known.sectors)
 
 

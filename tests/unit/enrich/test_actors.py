@@ -60,6 +60,19 @@ def test_a_body_everybody_knows_is_known_though_the_model_names_no_organisation(
     assert participant(article(text), Span(0, len(text)), [], {}).country == country
 
 
+@pytest.mark.parametrize(
+    ("text", "body", "sectors"),
+    [
+        ("présidente du Rassemblement national", "Rassemblement national", ("PTY",)),
+        ("président de la SNCF", "SNCF", ("BUS",)),
+        ("président de la Commission européenne", "Commission européenne", ("GOV",)),
+        ("président du Mouvement pour le lac", "Mouvement pour le lac", ("GOV",)),
+    ],
+)
+def test_who_presides_over_a_known_body_is_of_its_sector(text: str, body: str, sectors: tuple[str, ...]) -> None:
+    assert _whole(text, body, "ORG").sectors == sectors
+
+
 def _whole(text: str, name: str, type_: str) -> Participant:
     """Return the participant that `text` is, in an article where the model found `name` in it."""
     read = article(text)
