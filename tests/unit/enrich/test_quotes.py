@@ -43,6 +43,10 @@ def quotes(text: str) -> list[Quote]:
         ),
         ('Selon Olena Marchuk, "la guerre sera encore longue".', "Olena Marchuk", "Selon"),
         ("“La guerre sera longue”, s'est insurgée Olena Marchuk.", "Olena Marchuk", "s'est insurgée"),
+        ("« La guerre sera longue », a fait savoir Awa Diallo.", "Awa Diallo", "a fait savoir"),
+        ("« La guerre sera longue », a mis en garde Awa Diallo.", "Awa Diallo", "a mis en garde"),
+        ("« La guerre sera longue », s'inquiète Awa Diallo.", "Awa Diallo", "s'inquiète"),
+        ("Awa Diallo voit la menace : « La guerre sera longue ».", None, None),
         ('Kiev attend. "La guerre sera encore longue."', None, None),
     ],
 )
