@@ -34,7 +34,7 @@ class Share(NamedTuple):
 
 class Found(NamedTuple):
     """What whole articles gave: dates of events (all, and those gold dates), countries of actors and recipients, and of
-    places, status and mode after the rules."""
+    places, status and mode after the rules; types after the rules, as an F1, and sentences wrongly given an event."""
 
     date: Share
     date_where_gold_has_one: Share
@@ -42,6 +42,8 @@ class Found(NamedTuple):
     place_country: Share
     status: Share
     mode: Share
+    types: Share
+    false_positives: Share
 
 
 def article_of(document: Document) -> Article:
@@ -75,6 +77,12 @@ def measure(model: Model, documents: Iterable[Document]) -> Found:
     for document in documents:
         article = article_of(document)
         read = read_article(article, model=model, now=article.fetched_at)
+        for wanted, given in _types(document, read.events):
+            hits = (wanted & given).total()
+            right["types"] += 2 * hits
+            cases["types"] += wanted.total() + given.total()
+            cases["false_positives"] += not wanted
+            right["false_positives"] += not wanted and bool(given)
         for gold, found in _matched(document, read.events):
             # Gold dates are those of the event's own sentence; what another telling lends is no part of them.
             own_date = None if "date" in found.inferred else found.date
@@ -97,6 +105,17 @@ def measure(model: Model, documents: Iterable[Document]) -> Found:
             cases.update(name for name, _ in checks)
             right.update(name for name, is_so in checks if is_so)
     return Found(**{name: Share(right[name], cases[name]) for name in Found._fields})
+
+
+def _types(document: Document, events: Iterable[NewsEvent]) -> list[tuple[Counter[str], Counter[str]]]:
+    """Return the types of each sentence, gold's and found."""
+    by_start: dict[int, Counter[str]] = {s["start"]: Counter() for s in document["sentences"]}
+    for each in events:
+        by_start[each.sentence.start][each.type] += 1
+    wanted: list[Counter[str]] = [Counter() for _ in document["sentences"]]
+    for gold in document["events"]:
+        wanted[gold["sentence"]][gold["type"]] += 1
+    return list(zip(wanted, by_start.values(), strict=True))
 
 
 def _matched(document: Document, events: Iterable[NewsEvent]) -> list[tuple[Mapping[str, Any], NewsEvent]]:

@@ -84,6 +84,8 @@ def rows(
             out.append(Row("    95 % interval, by articles", f"{low:.3f}–{high:.3f}", {}, ""))
     for name in ("actor_overlap_f1", "recipient_overlap_f1", "place_overlap_f1", "mode_accuracy", "status_accuracy"):
         out.append(_row(name, own, {}))
+    out.append(Row("event type after the rules, micro-F1", _show(found.types.value), {}, ""))
+    out.append(Row("    sentences without events given one", _show(found.false_positives.value), {}, ""))
     out.append(Row("status right (with its date)", _show(found.status.value), {}, _target("status_accuracy")))
     out.append(Row("mode right (with its weapon)", _show(found.mode.value), {}, ""))
     out.append(Row("date of an event, exact or rightly none", _show(found.date.value), {}, _target("date")))

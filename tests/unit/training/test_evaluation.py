@@ -127,6 +127,7 @@ def test_whole_articles_are_measured_through_enrich(tmp_path: Path, monkeypatch:
     found = measure(model, [document])
     assert (found.date, found.date_where_gold_has_one, found.country) == ((1, 1), (1, 1), (1, 2))
     assert (found.status, found.mode, found.place_country) == ((1, 1), (0, 1), (1, 1))
+    assert (found.types, found.false_positives) == ((2, 2), (0, 0))
 
 
 def test_a_time_expression_is_right_where_it_means_the_days_that_were_read_there() -> None:
