@@ -13,6 +13,9 @@ from pipeline.enrich import intervals
 from pipeline.enrich.intervals import Interval
 from pipeline.enrich.time_words import FEASTS, WEEKDAYS, Direction, day_of_month, month_of, number_of
 
+_FAR, _CLOSE = 270, 22
+"""Days."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -43,15 +46,22 @@ def dated(seen: Seen) -> Interval:
     """Return `samedi 17 novembre dernier`: the nearest day of that name in the direction."""
     on = WEEKDAYS.index(seen["wd"].casefold()) if seen["wd"] else None
     towards = {"dernier": -1, "prochain": 1}.get(seen["rel"], seen.way)
-    return intervals.day(intervals.nearest_year(seen.day, month_of(seen["m"]), day_of_month(seen["d"]), on, towards))
+    wanted = month_of(seen["m"]), day_of_month(seen["d"])
+    there = intervals.nearest_year(seen.day, *wanted, on, towards)
+    near = intervals.nearest_year(seen.day, *wanted, on)
+    # A tense that points a year away from a day of this month was another verb's.
+    misled = not seen["rel"] and abs(there - seen.day).days > _FAR and abs(near - seen.day).days < _CLOSE
+    return intervals.day(near if misled else there)
 
 
 def monthday(seen: Seen) -> Interval:
-    """Return `le 10`: of this month, or of the one before where the sentence looks back or that is nearer."""
+    """Return `le 10`: of this month, or a neighbouring one where the sentence looks there or that is nearer."""
     this = date(seen.day.year, seen.day.month, day_of_month(seen["d"]))
     nearer = (this - seen.day).days > 15
     if this > seen.day and (seen.way < 0 or (seen.way == 0 and nearer)):
         return intervals.day(intervals.month(seen.day.year, seen.day.month - 1).start.replace(day=this.day))
+    if this < seen.day and seen.way > 0:
+        return intervals.day(intervals.month(seen.day.year, seen.day.month + 1).start.replace(day=this.day))
     return intervals.day(this)
 
 
@@ -75,7 +85,7 @@ def some_month(seen: Seen) -> Interval:
         whole = intervals.month(seen.day.year + (number < seen.day.month + (rel != "")), number)
     else:
         whole = intervals.month(seen.day.year - (number > seen.day.month - (rel != "")), number)
-    return intervals.third_of_month(whole, seen["part"].casefold().rstrip("-")) if seen["part"] else whole
+    return intervals.third_of_month(whole, _part(seen)) if seen["part"] else whole
 
 
 def month_range(seen: Seen) -> Interval:
@@ -96,7 +106,11 @@ def nearest_month(seen: Seen) -> Interval:
 def month_of_year(seen: Seen) -> Interval:
     """Return `février 2022` or `mi-février 2022`."""
     whole = intervals.month(int(seen["y"]), month_of(seen["m"]))
-    return intervals.third_of_month(whole, seen["part"].casefold()) if seen["part"] else whole
+    return intervals.third_of_month(whole, _part(seen)) if seen["part"] else whole
+
+
+def _part(seen: Seen) -> str:
+    return seen["part"].casefold().replace("milieu", "mi").rstrip("-")
 
 
 def night(seen: Seen) -> Interval:
@@ -106,9 +120,13 @@ def night(seen: Seen) -> Interval:
 
 
 def two_days(seen: Seen) -> Interval:
-    """Return `lundi et mardi`: from the first to the second."""
-    second = weekday(seen.day, seen["wd2"], seen.way)
-    return intervals.days(weekday(second, seen["wd1"], -1), second)
+    """Return `lundi et mardi`, `de lundi à mercredi`: from the first to the last."""
+    one, two = seen["wd1"] or seen["from"], seen["wd2"] or seen["to"]
+    if seen.way > 0:
+        first = weekday(seen.day, one, 1)
+        return intervals.days(first, weekday(first, two, 1))
+    second = weekday(seen.day, two, seen.way)
+    return intervals.days(weekday(second, one, -1), second)
 
 
 def ago(seen: Seen) -> Interval:
@@ -160,6 +178,13 @@ def relative(unit: str, rel: str, today: date) -> Interval:
     return intervals.year(today.year + step)
 
 
+def week_end(seen: Seen) -> Interval:
+    """Return `ce week-end`, `le week-end dernier`."""
+    if not seen["rel"] and seen.way > 0:
+        return intervals.weekend(seen.day)
+    return relative("week-end", (seen["rel"] or "ce").casefold(), seen.day)
+
+
 def season_near(seen: Seen) -> Interval:
     """Return a season without a year: the last one begun, the next one after `prochain` or a future verb."""
     name, rel = seen["s"].casefold(), seen["rel"]
@@ -181,19 +206,29 @@ def this_season(seen: Seen) -> Interval:
 
 
 def weekday_and_number(seen: Seen) -> Interval:
-    """Return `jeudi 10`: the nearest such day in the direction, within a year."""
-    wanted, number = WEEKDAYS.index(seen["wd"].casefold()), day_of_month(seen["d"])
-    ways = [seen.way] if seen.way else [-1, 1]
-    near = (seen.day + timedelta(days=by * way) for by in range(366) for way in ways)
-    return intervals.day(next(day for day in near if (day.weekday(), day.day) == (wanted, number)))
+    """Return `jeudi 10`: such a day within weeks in the direction, else the nearest. Raises ValueError for none."""
+    wanted = WEEKDAYS.index(seen["wd"].casefold()), day_of_month(seen["d"])
+    in_weeks = (by * (seen.way or -1) for by in range(46))
+    in_a_year = (by * way for by in range(367) for way in (-1, 1))
+    for by in (*in_weeks, *in_a_year):
+        day = seen.day + timedelta(days=by)
+        if (day.weekday(), day.day) == wanted:
+            return intervals.day(day)
+    raise ValueError(f"no {seen.match[0]} within a year")
 
 
 def part_of_this(seen: Seen) -> Interval:
-    """Return `en fin d'année`, `début du mois`: a third of the article's year or month."""
-    part = seen["part"].casefold().replace("milieu", "mi")
+    """Return `en fin d'année`, `au début du mois prochain`, `fin de l'année 2023`: a third of a year or month."""
+    part = _part(seen)
+    step = {"": 0, "derni": -1, "pass": -1, "proch": 1}[seen["rel"].casefold()]
     if seen["unit"].casefold() == "mois":
-        return intervals.third_of_month(intervals.month(seen.day.year, seen.day.month), part)
-    return intervals.third_of_year(seen.day.year, part)
+        return intervals.third_of_month(intervals.shifted_month(seen.day, step), part)
+    if seen["y"]:
+        return intervals.third_of_year(int(seen["y"]), part)
+    this = intervals.third_of_year(seen.day.year + step, part)
+    if not step and seen.way < 0 and this.start > seen.day:
+        return intervals.third_of_year(seen.day.year - 1, part)
+    return this
 
 
 def next_to(seen: Seen) -> Interval:

@@ -43,11 +43,20 @@ class Rule(NamedTuple):
 
 
 def _rule(needs: Needs, pattern: str, resolve: Callable[[Seen], Interval]) -> Rule:
-    return Rule(needs, re.compile(rf"(?<![\w-])(?:{pattern})(?![\w])", re.IGNORECASE), resolve)
+    return Rule(needs, re.compile(rf"(?<![\w-])(?:{pattern})(?!\w|-là\b)", re.IGNORECASE), resolve)
 
 
-# `de 2000 soldats` is no year; `de 2015 dans` is.
-_COUNTED = r"\d+ (?!(?:dans|dont|sous|vers|sans|après|depuis|mais|pas|plus|alors|lors|puis|aux|ans)\b)[a-zà-ÿ]+[sx]\b"
+# `de 2000 soldats`, `entre 1800 et 2000 mètres` are no years; `de 2015 dans` is one.
+_NO_NOUN = (
+    r"(?:dans|dont|sous|vers|sans|après|depuis|mais|pas|plus|alors|lors|puis|aux|les|ses|ces|des|nos|leurs|très|ils"
+    r"|elles)\b"
+)
+_COUNTED = rf"\d+ (?!{_NO_NOUN})[a-zà-ÿ]+[sx]\b"
+_UNIT = (
+    r" (?:km|[mkc]?m[²2³3]?|kg|ha|[kMGT]?[Ww]h?|F|(?:F ?)?CFA|USD|€|mille|ans|d['’]|points|exemplaires|mètres"
+    r"|kilomètres|jours|heures|tonnes|francs)\b"
+)
+_COUNTING = r"(?<!plus de )(?<!près de )(?<!moins de )(?<!total de )"
 # A year stands behind one of these, or in brackets; a number elsewhere may be any.
 _YEAR_AFTER = "|".join(
     rf"(?<=\b{word} )"
@@ -81,7 +90,8 @@ RULES = (
     ),
     _rule(
         "nothing",
-        rf"(?:de |entre |depuis )?(?P<y1>{YEAR})(?: à | et | ?[-–] ?)(?P<y2>{YEAR})",
+        rf"(?:de |entre |depuis )?(?P<y1>{YEAR})(?: à | et | ?[-–] ?)(?P<y2>{YEAR})"
+        rf"(?!{_UNIT})(?!(?<=[05]0) (?!{_NO_NOUN})[a-zà-ÿ]+[sx]\b)",
         lambda seen: intervals.days(date(int(seen["y1"]), 1, 1), date(int(seen["y2"]), 12, 31)),
     ),
     _rule(
@@ -106,7 +116,8 @@ RULES = (
     ),
     _rule(
         "nothing",
-        rf"(?:{_YEAR_AFTER}|(?<!loi de )(?<=\bde )(?!{_COUNTED})|(?<=\bpour )(?!{_COUNTED})|(?<=\())(?P<y>{YEAR})",
+        rf"(?:{_YEAR_AFTER}|(?<!loi de ){_COUNTING}(?<=\bde )(?!{_COUNTED})|(?<=\bpour )(?!{_COUNTED})"
+        rf"|(?<=\()(?!{_COUNTED}))(?P<y>{YEAR})(?!{_UNIT})(?! à \d{{4}}\b)",
         lambda seen: intervals.year(int(seen["y"])),
     ),
     _rule(
@@ -117,8 +128,8 @@ RULES = (
     _rule(
         "month",
         rf"(?:(?:dans la )?nuit )?(?:du |de |entre le |les )?(?:{WEEKDAY} )?(?P<d1>{DAY})"
-        rf"(?: (?P<m1>{MONTH}))?(?: au | à | et (?:le )?| ?[-–] ?)(?:{WEEKDAY} )?(?P<d2>{DAY}) (?P<m>{MONTH})"
-        rf"(?: (?P<y>{YEAR}))?",
+        rf"(?: (?P<m1>{MONTH}))?(?:, (?:{WEEKDAY} )?{DAY})*(?: au | à | et (?:le )?| ?[-–] ?)(?:{WEEKDAY} )?"
+        rf"(?P<d2>{DAY}) (?P<m>{MONTH})(?: (?P<y>{YEAR}))?",
         means.day_range,
     ),
     _rule(
@@ -140,6 +151,11 @@ RULES = (
     ),
     # A capital makes a planet, a village or a name of it: `la sonde de Mars`.
     _rule("month", rf"(?:(?<=\bde )|(?<=\bd['’]))(?P<m>(?-i:{FULL_M}))(?! à| et)", means.nearest_month),
+    _rule(
+        "month",
+        rf"(?P<part>début|fin|milieu) (?:du |de )mois (?:de |d['’])(?P<m>{FULL_M})(?P<rel>)",
+        means.some_month,
+    ),
     _rule("month", rf"(?P<part>)(?P<m>{FULL_M}) (?P<rel>dernier|prochain)", means.some_month),
     _rule(
         "month",
@@ -163,10 +179,16 @@ RULES = (
         rf"(?:dans (?:la |toute la )?)?nuit (?:de |du )(?P<wd1>{WEEKDAY}) (?:à |au )(?P<wd2>{WEEKDAY})",
         means.night,
     ),
-    _rule("day", rf"(?P<wd1>{WEEKDAY}) et (?P<wd2>{WEEKDAY})", means.two_days),
     _rule(
         "day",
-        rf"(?:(?<=\ble )|(?<=\bdu ))(?P<d>{DAY})(?= (?:au|à|dans|en|par|devant)\b|[,.])(?!,\d)",
+        rf"(?:(?:de |entre )(?P<from>{WEEKDAY}) (?:à|et) (?P<to>{WEEKDAY})"
+        rf"|(?P<wd1>{WEEKDAY})(?:, {WEEKDAY})? (?:et|ou) (?P<wd2>{WEEKDAY}))",
+        means.two_days,
+    ),
+    _rule(
+        "day",
+        rf"(?:(?<=\ble )|(?<=\bdu ))(?P<d>{DAY})(?! à (?:avoir|\w+er\b)|, \w+ Street|, (?:le \d|rue))"
+        r"(?= (?:au|à|dans|par|devant)\b|[,.])(?!,\d)",
         means.monthday,
     ),
     _rule(
@@ -177,8 +199,9 @@ RULES = (
     ),
     _rule(
         "day",
-        rf"(?P<near>avant-hier|hier|aujourd['’]hui|après-demain|demain)(?: {WEEKDAY})?"
-        rf"(?: (?:matin|midi|après-midi|soir))?",
+        rf"(?P<near>avant-hier|hier|aujourd['’]hui|après-demain|demain)"
+        rf"(?:,? (?:ce )?{WEEKDAY}(?: {DAY} {MONTH}(?: {YEAR})?)?)?"
+        r"(?: (?:matin|midi|après-midi|soir))?",
         lambda seen: intervals.day(seen.day + timedelta(days=NEAR_DAYS[seen["near"].casefold().replace("’", "'")])),
     ),
     _rule(
@@ -194,7 +217,7 @@ RULES = (
     _rule(
         "day",
         r"(?:(?:le )?week-end (?P<rel>dernier|passé|prochain)|ce week-end)",
-        lambda seen: means.relative("week-end", (seen["rel"] or "ce").casefold(), seen.day),
+        means.week_end,
     ),
     _rule(
         "day",
@@ -216,10 +239,16 @@ RULES = (
     ),
     _rule(
         "month",
-        r"(?P<part>début|fin|milieu) (?:(?:d['’]|de l['’])(?P<unit>année))",
+        r"(?<!fêtes de )(?P<part>début|fin|milieu) (?:d['’]|de l['’])(?P<unit>année)"
+        rf"(?! scolaire| universitaire| judiciaire)(?: (?P<rel>derni|pass|proch)(?:ère|ée|aine))?(?: (?P<y>{YEAR}))?",
         means.part_of_this,
     ),
-    _rule("day", r"(?P<part>début|fin|milieu) (?:du |de )(?P<unit>mois)(?! de\b| d['’])", means.part_of_this),
+    _rule(
+        "day",
+        r"(?P<part>début|fin|milieu) (?:du |de )(?P<unit>mois)(?: (?P<rel>derni|pass|proch)(?:er|é|ain))?(?P<y>)"
+        r"(?! de\b| d['’])",
+        means.part_of_this,
+    ),
     _rule(
         "day",
         rf"(?:les|ces|des) (?P<n>{NUMBER}) derni(?:ers|ères) (?P<unit>jours|semaines|mois|années|ans)",
@@ -245,12 +274,12 @@ CONTEXT_RULES = (
     ),
     _rule(
         "day",
-        rf"(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?) (?:plus tôt|auparavant)",
+        rf"(?<!\d[ .,])(?<! et )(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?) (?:plus tôt|auparavant)",
         lambda seen: means.counted(seen.day, -number_of(seen["n"]), seen["unit"]),
     ),
     _rule(
         "told",
-        rf"(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?) (?:plus tard|après(?=[,.]))",
+        rf"(?<!\d[ .,])(?<! et )(?P<n>{NUMBER}) (?P<unit>jours?|semaines?|mois|ans?) (?:plus tard|après(?=[,.]))",
         lambda seen: means.counted(seen.day, number_of(seen["n"]), seen["unit"]),
     ),
     _rule(
@@ -260,7 +289,7 @@ CONTEXT_RULES = (
     ),
     _rule(
         "day",
-        r"(?:le |ce )?même jour|ce jour-là|dans la (?:matinée|soirée|journée|nuit)|dans l['’]après-midi"
+        r"(?:le |ce )?même jour|ce jour-là|dans la (?:matinée|soirée|journée|nuit)(?! d[eu] )|dans l['’]après-midi"
         r"|au petit matin|à l['’]aube(?! d[e'’])"
         r"|en (?:début|fin|milieu) (?:d['’]après-midi|de (?:matinée|soirée|journée))"
         r"|en soirée|en matinée|à la mi-journée",

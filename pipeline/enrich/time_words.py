@@ -82,31 +82,34 @@ _FUTURE = re.compile(
     r"|(?:va|vont|doit|doivent|devrait|devraient|pourrait|pourraient) "
     r"(?:\w+ )?(?:être |se |s['’]|y |en )?\w+(?:er|ir|re)"
     r"|[Pp]révue?s?|[Aa]ttendue?s?|[Pp]rogrammée?s?|[Ff]ixée?s? (?:à|au)|[Rr]endez-vous"
-    r"|à venir|(?<!\ba )(?<!\bont )[Cc]onvoquée?s?|annonce|annoncent|appell?e(?:r|nt|z)?|appelée?s? à"
-    r"|devai(?:t|ent)|prévoi(?:t|ent)|veut|veulent|compte|(?:a|ont) (?:lieu|(?:promis|accepté) de)"
+    r"|à venir|(?<!\ba )(?<!\bont )[Cc]onvoquée?s?|(?<![LlDd]['’])annonce|annoncent|appell?e(?:r|nt|z)?|appelée?s? à"
+    r"|devai(?:t|ent)|prévoi(?:t|ent)|veut|veulent|compte (?:\w+ )?\w+(?:er|ir|re)"
+    r"|(?:a|ont) (?:lieu|(?:promis|accepté) de)"
     # Calls and plans, and meetings told in the present: those of the day itself bear its own weekday anyway.
     r"|invite(?:nt)?|exhorte(?:nt)?|demande(?:nt)? (?:à|aux?)|promet(?:tent)?|jure(?:nt)?|prépare(?:nt)?|songe(?:nt)?"
     r"|attend(?:ent)?|propose(?:nt)?|organise(?:nt)?|menace(?:nt)?"
     r"|r?ouvre(?:nt)?|débute(?:nt)?|commence(?:nt)?|repren(?:d|nent)|affronte(?:nt)?|accueille(?:nt)?"
-    r"|(?<![Ll]a )(?<!une )rencontre(?:nt)?"
+    r"|(?<!\b[Ll]a )(?<!\b[Ss]a )(?<!\bune )(?<!\b[Ll]eur )(?<!\b[Cc]ette )rencontre(?:nt)?"
     r"|reçoi(?:t|vent)|auditionne(?:nt)?|réuni(?:t|ssent)|retrouve(?:nt)?|entame(?:nt)?"
     # The conditional of a plan; `aurait` and `serait` are those of hearsay.
-    r"|(?!aurai|serai)[a-zéèêçîïô']{2,}(?:er|ir|dr|tr|vr)ai(?:t|ent))\b"
+    r"|(?!aurai|serai|(?:re|at)?tirai|\w*(?:contr|montr|entr|istr|ouvr|livr|offr|spir|mir)ai)"
+    r"[a-zéèêçîïô']{2,}(?:er|ir|dr|tr|vr)ai(?:t|ent))\b"
 )
 _PAST = re.compile(
     r"\b(?:a|ont|avoir|ayant|avait|avaient|été|(?:s['’])?(?:est|était|étaient)|(?:se )?sont) (?!lieu)"
     rf"(?:(?!{WEEKDAY})\w+ )?(?!{WEEKDAY})\w+(?:é|ée|és|ées|i|ie|is|it|u|us|ue|ues|ert|erts|nt)\b"
 )
 _TOWARDS = re.compile(
-    r"\b(?:avant|dès|d['’]ici|jusqu['’](?:à|au|en|aux)|pour|à compter|à partir)(?: à)?"
-    r"(?: au| en| de| du| le| la| les| l['’]| fin| mi-| début)*\s?"
+    r"\b(?:avant|dès|d['’]ici|jusqu['’](?:à|au|en|aux)|pour|(?:report|repouss|décal|renvoy|ajourn)ée?s? (?:au|à)"
+    r"|à compter|à partir)(?: à)?(?: au| en| de| du| le| la| les| l['’]| fin| mi-| début)*\s?"
     r"(?:\w+ (?:ou|et) (?:l['’]|le |la )?)?$",
     re.IGNORECASE,
 )
 # `dénoncé le 17 juillet`, `arrêtés ce mardi`: a participle of what is done, unless what is done is a plan.
 _DONE = re.compile(
-    r"\b(?!prév|prog|atten|annonc|convoqu|autoris|déploy|fix|appel|invit|report|repouss|convi)(?<!sera )(?<!seront )"
-    r"(?<!être )[a-zéèêçîïô]{2,}(?:é|és|(?<!arriv)(?<!journ)(?<!soir)(?<!veill)ée|ées)"
+    r"\b(?!(?i:prév|prog|atten|annonc|convoqu|autoris|déploy|fix|appel|invit|report|repouss|convi))(?<!sera )"
+    r"(?<!seront )(?<!être )(?:[A-ZÉÈa-zéèêçîïô][a-zéèêçîïô]+(?:é|és|(?<!arriv)(?<!journ)(?<!soir)(?<!veill)ée|ées)"
+    r"|(?i:mort|élu|battu|survenu|commis|paru|disparu|conclu|ouvert|découvert)e?s?)"
     r" (?:ce |le |les |en |dès |depuis )?$"
 )
 _SINCE = re.compile(r"\bdepuis(?: au moins)?(?: le| la| les)? ?$", re.IGNORECASE)

@@ -6,6 +6,7 @@ Sentences are searched with the table of `time_rules`; the longest expression at
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
@@ -23,9 +24,12 @@ from pipeline.events import Article, Precision, TimeExpression
 _NEWSROOM = ZoneInfo("Europe/Paris")
 _ONE_DAY = timedelta(days=1)
 _ARTICLE = r"(?:l['’]|le |la |les |au |aux |du |de l['’]|de la )?"
-_SINCE = re.compile(r"\bdepuis (?:au moins |ce |cette |cet |l['’]|le |la |les )?$", re.IGNORECASE)
-_BEFORE = re.compile(rf"\b(?:avant|d['’]ici)(?: à)? {_ARTICLE}$", re.IGNORECASE)
-_UNTIL = re.compile(r"\bjusqu(?:['’]à la |['’]à l['’]|['’]à |['’]au |['’]en )$", re.IGNORECASE)
+_MONTH_OF = r"(?:mois (?:de |d['’]))?"
+_SINCE = re.compile(rf"\bdepuis (?:au moins |ce |cette |cet |l['’]|le |la |les )?{_MONTH_OF}$", re.IGNORECASE)
+_BEFORE = re.compile(rf"\b(?:avant|(?P<by>d['’]ici))(?: à)? (?:ce |cette |cet )?{_ARTICLE}{_MONTH_OF}$", re.IGNORECASE)
+_UNTIL = re.compile(rf"\bjusqu['’](?:à (?:la |l['’]|ce |cette )?|au |en ){_MONTH_OF}$", re.IGNORECASE)
+# The end of a year as a deadline is its last day, not its last third.
+_YEAR_END = re.compile(r"fin d.*ann", re.IGNORECASE)
 # A clock time belongs to a day named at most this many code points before it.
 _CLOCK_REACH = 16
 _PREPOSITION_REACH = 30
@@ -61,7 +65,8 @@ def find_times(article: Article, anchor: Anchor | None) -> list[TimeExpression]:
     context = None
     for sentence in article.sentences:
         read = read_times(article.text[sentence.start : sentence.end], anchor, context)
-        context = _last_day(read, before=sentence.end, otherwise=context)
+        last = _Days(read).before(sentence.end)
+        context = last.interval.start if last else context
         for each in read:
             start, end = sentence.start + each.start, sentence.start + each.end
             from_, to = each.interval.iso()
@@ -101,9 +106,16 @@ def _longest(candidates: Iterable[_Found]) -> list[_Found]:
     return found
 
 
-def _last_day(found: Sequence[_Found], *, before: int, otherwise: date | None) -> date | None:
-    days = [each.interval.start for each in found if each.interval.granularity == "day" and each.end <= before]
-    return days[-1] if days else otherwise
+class _Days:
+    """The days found in a sentence, to be asked which one stands last before a place."""
+
+    def __init__(self, found: Sequence[_Found]) -> None:
+        self._days = [each for each in found if each.interval.granularity == "day"]
+        self._ends = [each.end for each in self._days]
+
+    def before(self, place: int) -> _Found | None:
+        at = bisect_right(self._ends, place)
+        return self._days[at - 1] if at else None
 
 
 def _standing(sentence: str, anchor: Anchor | None) -> Iterator[_Found]:
@@ -116,9 +128,11 @@ def _standing(sentence: str, anchor: Anchor | None) -> Iterator[_Found]:
 
 def _leaning(sentence: str, found: Sequence[_Found], context: date | None, today: date | None) -> Iterator[_Found]:
     """Yield what leans on a day named before it; most of it, where none is, on the article's."""
+    days = _Days(found)
     for rule in CONTEXT_RULES:
         for match in rule.pattern.finditer(sentence):
-            day = _last_day(found, before=match.start(), otherwise=context)
+            last = days.before(match.start())
+            day = last.interval.start if last else context
             if day is None and rule.needs != "told":
                 day = today
             if day is not None:
@@ -143,9 +157,11 @@ def _widened(sentence: str, found: _Found, anchor: Anchor | None) -> _Found:
     )
     if since and interval.start <= today:
         return _Found(since.start(), found.end, Interval(interval.start, today + _ONE_DAY, "range"))
-    if before and interval.start > today:
-        end = interval.end if "ici" in before[0].casefold() else interval.start
-        return _Found(before.start(), found.end, Interval(today, end, "range"))
+    if before:
+        to_its_end = before["by"] or _YEAR_END.match(sentence, found.start, found.end)
+        end = interval.end if to_its_end else interval.start
+        if end > today:
+            return _Found(before.start(), found.end, Interval(today, end, "range"))
     if until and interval.end > today:
         return _Found(until.start(), found.end, Interval(today, interval.end, "range"))
     return found
@@ -153,16 +169,9 @@ def _widened(sentence: str, found: _Found, anchor: Anchor | None) -> _Found:
 
 def _clocks(sentence: str, found: list[_Found]) -> Iterator[_Found]:
     """Yield the clock times that stand beside a day: `vendredi à 14h30`."""
+    days = _Days(found)
     for match in CLOCK.finditer(sentence):
-        beside = [
-            each
-            for each in found
-            if each.interval.granularity == "day" and 0 <= match.start() - each.end <= _CLOCK_REACH
-        ]
-        if beside and int(match["hour"]) < 24:
+        day = days.before(match.start())
+        if day is not None and match.start() - day.end <= _CLOCK_REACH and int(match["hour"]) < 24:
             minute = int(match["minute"]) if match["minute"] else None
-            yield _Found(
-                match.start(),
-                match.end(),
-                intervals.hour(beside[-1].interval.start, int(match["hour"]), minute),
-            )
+            yield _Found(match.start(), match.end(), intervals.hour(day.interval.start, int(match["hour"]), minute))
