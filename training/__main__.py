@@ -50,7 +50,7 @@ def main() -> None:
     data = [[encode(e, tokenizer, labels) for e in d] for d in wanted.values()][: options.limit]
     print(f"{sum(map(len, data))} sentences of {len(data)} documents, test split {split.hash[:12]}", flush=True)
     recipe = Recipe(epochs=options.epochs, cycles=options.cycles)
-    train(model, data, frame_of(tokenizer), labels, recipe, options.scratch / "checkpoint.pt")
+    model = train(model, data, frame_of(tokenizer), labels, recipe, options.scratch / "checkpoint.pt")
     export(model, tokenizer, labels, options.out, options.version, data)
     calibrate(options.out, [d for name, d in documents.items() if name in split.dev])
     report(options.out, {name: d for name, d in documents.items() if name in split.test}, wanted, split.hash)

@@ -82,7 +82,7 @@ def _fold(
     scratch.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     model = Reader(encoder_of(base, keep, layers), labels)
-    train(model, data, frame_of(tokenizer), labels, recipe, scratch / "checkpoint.pt")
+    model = train(model, data, frame_of(tokenizer), labels, recipe, scratch / "checkpoint.pt")
     export(model, tokenizer, labels, scratch / "model", "fold", data)
     config = json.loads((scratch / "model" / "config.json").read_text(encoding="utf-8"))
     config["thresholds"] |= {"event": dict.fromkeys(labels.modes_of, 0.02), "second": 2.0}

@@ -100,7 +100,8 @@ def train(
 ) -> Reader:
     """Return the model, on the CPU, with the mean of its weights at `recipe.ends`.
 
-    Trains on the GPU where there is one, and goes on after the last whole epoch saved.
+    Trains on the GPU where there is one, and goes on after the last whole epoch saved. The `model` given is not the one
+    returned. Raises ValueError where the checkpoint is another recipe's.
     """
     device = _device()
     with device:  # where tensors are made from here on
@@ -125,6 +126,9 @@ def _train(
     first, mean = 0, AveragedModel(model)
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True, map_location=device)
+        if saved["ends"] != recipe.ends:
+            theirs, ours = saved["ends"][-1] + 1, recipe.ends[-1] + 1
+            raise ValueError(f"{checkpoint} is of a run of {theirs} epochs, not of {ours}: delete it")
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         schedule.load_state_dict(saved["schedule"])
@@ -151,7 +155,7 @@ def _train(
         if epoch in recipe.ends:
             mean.update_parameters(model)
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
-        torch.save(state | {"epoch": epoch, "mean": mean.state_dict()}, checkpoint)
+        torch.save(state | {"epoch": epoch, "mean": mean.state_dict(), "ends": recipe.ends}, checkpoint)
     averaged: Reader = mean.module
     return averaged
 

@@ -134,7 +134,7 @@ def _role_of(text: str, entity: Entity | None) -> Role:
         country = own.country or seat or (state.country if state else entity.country)
         return Role(country, own.sectors or (("GOV",) if is_state else ()))
     # `les talibans`, `Facebook`: known bodies that the model takes for no organisation.
-    body = known_actor(text, None)
+    body = known_actor(text, None) if text in _spellings() else None
     known = body.role if body is not None and body.type == "ORG" else Role()
     country = own.country or (entity.country if entity else None) or known.country or seat
     heads = entity is not None and entity.type == "ORG" and _PRESIDENT.match(text) is not None
@@ -179,6 +179,13 @@ def _names_by_actor() -> dict[str, frozenset[str]]:
         for term in terms:
             found.setdefault(term.name, set()).add(alias)
     return {name: frozenset(aliases) for name, aliases in found.items()}
+
+
+@cache
+def _spellings() -> frozenset[str]:
+    """Return all names of the table as they are written: `les républicains` are not `Les Républicains`."""
+    found = ((name, *aliases.split("|")) for name, aliases, *_ in tables.rows("actors.tsv", 7))
+    return frozenset(each for names in found for each in names)
 
 
 @cache

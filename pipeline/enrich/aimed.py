@@ -1,7 +1,7 @@
 """What an attack is aimed at, where only its place tells: `une attaque de drones a visé Kiev`.
 
-A place may also be a recipient (rule 5 of the annotation guidelines). It is one where a verb or preposition of aim
-stands right before it: `a bombardé`, `a visé`, `frappes sur`, `attaque contre`. `Une frappe en Syrie` aims at somebody
+A place may also be a recipient (`training/guidelines.md`, rule 6). It is one where a verb or preposition of aim stands
+right before it: `a bombardé`, `a visé`, `frappes sur`, `attaque contre`. `Une frappe en Syrie` aims at somebody
 unnamed.
 """
 
@@ -10,12 +10,16 @@ from collections.abc import Iterable
 
 from pipeline.ports import Span
 
+_ENDINGS = r"(?:e|es|ent|é|és|ée|ées|er|ait|aient|ant|a|èrent|era|eront)"
+_WEAPONS = (
+    r"(?:attaques?|frappes?|raids?|tirs?|drones?|missiles?|roquettes?|bombes?|bombardements?|offensive|assaut|pluie)"
+)
 _AIM = re.compile(
-    r"\b(?:(?:vis|cibl|bombard|frapp|attaqu|pilonn|harcel|assi[ée]g)(?:e|ent|é|és|ée|ées|er|ait|aient|ant)"
-    r"|envahi(?:t|s|e|r|ssant)?|touch(?:e|é|ant)"
-    r"|(?:attaques?|frappes?|raids?|tirs?|drones?|missiles?|roquettes?|bombes?|bombardements?|offensive|assaut|pluie)\s"
-    r"(?:[\w'’-]+\s){0,3}?(?:contre|sur))\s"
-    r"(?:l['’]|(?:le|la|les)\s)?(?:(?:port|ville|capitale|aéroport|région|quartier)\s(?:de\s(?:la\s|l['’])?|du\s|d['’]))?$",
+    rf"\b(?:(?:vis|cibl|bombard|frapp|(?<!['’])attaqu|pilonn|harc[eèé]l|assi[eéè]ge?|touch){_ENDINGS}"
+    r"|envahi(?:t|s|e|r|ssent|ssait|ssant)?"
+    rf"|{_WEAPONS}\s(?:(?!et\b|sont\b|ont\b|a\b|porte|vol)[\w'’-]+\s){{0,3}}?(?:contre|sur))\s"
+    r"(?:l['’]|(?:le|la|les)\s)?"
+    r"(?:(?:port|ville|capitale|aéroport|région|quartiers?)\s(?:international\s)?(?:de\s(?:la\s|l['’])?|du\s|d['’]))?$",
     re.IGNORECASE,
 )
 _REACH = 90

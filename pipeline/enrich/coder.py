@@ -12,10 +12,10 @@ from pipeline.enrich.actors import country_of_words, may_be_local, participant
 from pipeline.enrich.aimed import aimed_at
 from pipeline.enrich.findings import own_events
 from pipeline.enrich.mentions import by_sentence, evidence, in_article, overlaps
-from pipeline.enrich.places import lies_in_one_country, resolve
+from pipeline.enrich.places import lies_in_one_country, may_stand_abroad, resolve
 from pipeline.enrich.reference import References
 from pipeline.enrich.retold import told_again
-from pipeline.enrich.scene import Scene
+from pipeline.enrich.scene import Scene, is_state
 from pipeline.enrich.times import Anchor
 from pipeline.enrich.weapons import mode_by_weapon
 from pipeline.events import (
@@ -102,7 +102,8 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
     type_ = _type(article, found.type, trigger, when)
     coding = plover.code(type_, _mode(context, found), _status(type_, found.status, when, _day_of(article)))
     actors, actors_inferred = _participants(context, found.actors)
-    recipients, recipients_inferred = _participants(context, found.recipients or _targets(context, found))
+    recipients, recipients_inferred = _participants(context, found.recipients)
+    recipients = recipients or _targets(context, found)
     place, place_inferred = _place(context, found.places)
     inferred = {
         "actors.country": actors_inferred,
@@ -138,15 +139,16 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
     )
 
 
-def _targets(context: _Context, found: EventSpan) -> tuple[Span, ...]:
-    """Return the named places that an attack without a recipient is aimed at."""
+def _targets(context: _Context, found: EventSpan) -> tuple[Participant, ...]:
+    """Return the named places that an attack is aimed at; a town that is bombed is no government."""
     if found.type != "ASSAULT":
         return ()
     start = context.sentence.start
     named = {(m.start - start, m.end - start) for m in context.mentions if m.type == "LOC"}
     sentence = context.article.text[start : context.sentence.end]
     actors = {(span.start, span.end) for span in found.actors}
-    return aimed_at(sentence, (p for p in found.places if (p.start, p.end) in named - actors))
+    aimed = aimed_at(sentence, (p for p in found.places if (p.start, p.end) in named - actors))
+    return tuple(replace(each, sectors=()) for each in _participants(context, aimed)[0])
 
 
 def _type(article: Article, read: str, trigger: Span, when: DateRange | None) -> str:
@@ -218,7 +220,7 @@ def _participants(context: _Context, spans: Sequence[Span]) -> tuple[tuple[Parti
 
 def _place(context: _Context, spans: Sequence[Span]) -> tuple[Place | None, bool]:
     """Return the narrowest of the places the model gave, a town before a region, that before a country; and whether its
-    country is the scene's for want of words that tell it: `le terminal de l'aéroport`."""
+    country is the scene's for want of words that tell it: `le terminal de l'aéroport`, a village no gazetteer has."""
     moved = [in_article(context.sentence, span) for span in spans]
     # `l'adhésion à l'Otan`: a body's or a person's bare name is no place.
     bare = {(m.start, m.end) for m in context.mentions if m.type in ("ORG", "PER")}
@@ -227,6 +229,8 @@ def _place(context: _Context, spans: Sequence[Span]) -> tuple[Place | None, bool
     if place is None or place.country is not None or not lies_in_one_country(place.text):
         return place, False
     told = country_of_words(place.text)
+    if told is not None and (may_stand_abroad(place.text) or not is_state(told)):
+        return place, False
     return replace(place, country=told or context.scene), told is None and context.scene is not None
 
 

@@ -11,15 +11,15 @@ from pipeline.ports import EventSpan
 # of 10 such nouns is an event; an attack or a murder told so, with its place, is one.
 _SINCE = re.compile(
     r"\bdepuis (?:(?:le|la) (?:début|déclenchement|lancement|fin) (?:de |d['’]|du ))?"
-    r"(?:l['’]|la |le |les |cette |ce )?$",
+    r"(?:l['’]|la |le |les |cette |ce |son |sa )?$",
     re.IGNORECASE,
 )
 _WAR = re.compile(r"(?:invasion|guerre|conflit|putsch|agression|annexion)\b", re.IGNORECASE)
 # `ont commencé à livrer`: the deed is the infinitive.
 _BEGINS = re.compile(
-    r"(?:(?:a|ont|avait|avaient)\s)?(?:(?:re)?commenc(?:é|e|ent|er)|continu(?:é|e|ent|er))", re.IGNORECASE
+    r"(?:(?:a|ont|avait|avaient)\s)?(?:(?:re)?commenc|continu)(?:é|e|ent|er|ait|aient|era|eront)", re.IGNORECASE
 )
-_TO = re.compile(r"\s(?:à|de)\s(?:\w+\s){0,2}", re.IGNORECASE)
+_TO = re.compile(r"\s(?:à\s|de\s|d['’])(?:[a-zéè]+\s|s['’]){0,2}")
 
 
 def own_events(sentence: str, found: Sequence[EventSpan]) -> list[EventSpan]:

@@ -32,13 +32,15 @@ _AREA = re.compile(
     re.IGNORECASE,
 )
 
-# Seas, borders, parts of the world.
+# Seas, borders, parts of the world, and what is nowhere.
 _WIDE = re.compile(
-    r"frontière|frontali|\bmers?\b|océan|\bgolfe\b|détroit|méditerranée|\bsahel\b|\bmaghreb\b|\beurope|\bafrique|\basie"
-    r"|amériques?\b|orient\b|balkans|caucase|antarcti|arctique|continent|\bmonde\b|planète|internationa|étrang|\bpays\b"
-    r"|\bespace\b|\bzone tampon|\bunion\b",
+    r"frontière|frontali|(?<!front de )(?<!sur-)\bmers?\b|océan|\bgolfe\b|détroit|méditerranée|atlantique|pacifique"
+    r"|\bmanche\b|\bsahel\b|sahara|\bmaghreb\b|\beurop|\bafrique|\basie|\bamériques?\b|\borient\b|occident|balkans|caucase|antarcti"
+    r"|arctique|\balpes|himalaya|danube|lac tchad|continent|(?<!du )\bmonde\b|mondia|planète|(?<!aéroport )internationa"
+    r"|(?<!affaires )étrang|\bpays\b|espace aérien|\bzone (?:euro|tampon)|union européenne|internet|réseaux sociaux",
     re.IGNORECASE,
 )
+_ABROAD = re.compile(r"ambassad|consula|\bbases?\b", re.IGNORECASE)
 
 
 class KnownPlace(NamedTuple):
@@ -92,7 +94,13 @@ def capital_of(name: str) -> str | None:
 
 def lies_in_one_country(words: str) -> bool:
     """Tell whether a place may be looked for in one country: no sea, border or part of the world is."""
-    return _WIDE.search(words) is None
+    known = resolve(words)
+    return _WIDE.search(words) is None and (known is None or known.country is not None)
+
+
+def may_stand_abroad(words: str) -> bool:
+    """Tell whether a place is one of a country in another: `ambassade d'Israël`, `base américaine`."""
+    return _ABROAD.search(words) is not None
 
 
 def _best_town(name: str, mentioned: Mentioned) -> Town | None:

@@ -68,7 +68,7 @@ def _story_of(article: Article, event: NewsEvent, stories: Sequence[list[NewsEve
 def _ties(story: Sequence[NewsEvent], event: NewsEvent) -> int | None:
     """Return how much ties an event to a story of its type and status; None where something sets it apart."""
     most = 0
-    for told in story[:_TELLINGS]:
+    for told in (*story[:_TELLINGS], story[-1]):
         if told.sentence == event.sentence:
             return None
         compared = _compared(told, event)
@@ -83,7 +83,13 @@ def _ties(story: Sequence[NewsEvent], event: NewsEvent) -> int | None:
 
 
 def _compared(one: NewsEvent, other: NewsEvent) -> list[_Compared]:
-    return [*_parties(one, other), _places(one.place, other.place)]
+    return [*_parties(one, other), _places(_read(one), _read(other))]
+
+
+def _read(event: NewsEvent) -> Place | None:
+    """Return the place without a country that was only inferred: it sets nothing apart and ties nothing."""
+    guessed = event.place is not None and "place.country" in event.inferred
+    return replace(event.place, country=None) if event.place is not None and guessed else event.place
 
 
 def _takes_up(article: Article, event: NewsEvent) -> bool:
@@ -101,7 +107,8 @@ def _leads(article: Article, told: NewsEvent, event: NewsEvent) -> bool:
     lead = {sentence.start for sentence in body[:2]}
     if title.kind != "heading" or told.sentence.start != title.start or event.sentence.start not in lead:
         return False
-    same_country = bool(told.place and event.place and told.place.country and told.place.country == event.place.country)
+    one, other = _read(told), _read(event)
+    same_country = bool(one and other and one.country and one.country == other.country)
     return same_country or _Compared.SAME in _compared(told, event)
 
 

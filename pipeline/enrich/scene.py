@@ -42,7 +42,7 @@ class Scene:
 
 def _of_mentions(mentions: Iterable[Mention], entities: Mapping[str, Entity]) -> list[tuple[int, str]]:
     found = ((m.start, entities[m.entity_id].country) for m in mentions if m.entity_id in entities and m.entity_id)
-    return [(at, country) for at, country in found if country and _is_state(country)]
+    return [(at, country) for at, country in found if country and is_state(country)]
 
 
 def _of_words(article: Article, mentions: Sequence[Mention]) -> list[tuple[int, str]]:
@@ -53,12 +53,13 @@ def _of_words(article: Article, mentions: Sequence[Mention]) -> list[tuple[int, 
     for sentence, here in zip(article.sentences, taken, strict=True):
         for word in _WORD.finditer(article.text, sentence.start, sentence.end):
             country = country_of_words(word[0])
-            if country and _is_state(country) and not overlaps(Span(*word.span()), here):
+            if country and is_state(country) and not overlaps(Span(*word.span()), here):
                 out.append((word.start(), country))
     return out
 
 
-def _is_state(country: str) -> bool:
+def is_state(country: str) -> bool:
+    """Tell whether a code is a country's, not one of PLOVER's for alliances, firms and movements."""
     return country not in {"IGO", "UNO", "EUR", "NGO", "ISM", "IMG", "MNC"}
 
 

@@ -97,6 +97,7 @@ def test_who_did_what_to_whom_where_and_when() -> None:
         ("Une attaque contre Kiev a échoué.", ["Kiev"]),
         ("Une attaque de drones a frappé le port de Kiev.", ["Kiev"]),
         ("Une attaque a eu lieu à Kiev.", []),
+        ("Des drones ont mené une attaque et assiègent Kiev.", ["Kiev"]),
         ("Une attaque a fait deux morts sur la route de Kiev.", []),
     ],
 )
@@ -104,17 +105,21 @@ def test_a_place_that_an_attack_is_aimed_at_is_its_recipient(text: str, recipien
     only_places = _PlacesOnly(NAMES, TRIGGERS)
     [event] = read_article(article(text), model=only_places, now=NOW).events
     assert [each.text for each in event.recipients] == recipients
-    assert [each.country for each in event.recipients] == ["UKR"] * len(recipients)
+    assert [(each.country, each.sectors) for each in event.recipients] == [("UKR", ())] * len(recipients)
 
 
 def test_a_place_that_is_only_described_has_the_country_of_the_scene_and_says_so() -> None:
-    text = "La police malienne a tiré. Une attaque a eu lieu dans un marché. Une attaque a eu lieu en mer."
-    places = _PlacesOnly({"marché": "LOC", "mer": "LOC"}, TRIGGERS)
-    market, sea = read_article(article(text), model=places, now=NOW).events
-    assert market.place is not None
-    assert sea.place is not None
-    assert (market.place.country, market.inferred) == ("MLI", ("place.country",))
-    assert (sea.place.country, sea.inferred) == (None, ())
+    text = (
+        "La police malienne a tiré. Une attaque a eu lieu dans un marché. Une attaque a eu lieu en mer."
+        " Une attaque a eu lieu à l'ambassade russe."
+    )
+    places = _PlacesOnly({"marché": "LOC", "mer": "LOC", "ambassade russe": "LOC"}, TRIGGERS)
+    events = read_article(article(text), model=places, now=NOW).events
+    assert [(e.place and e.place.country, e.inferred) for e in events] == [
+        ("MLI", ("place.country",)),
+        (None, ()),
+        (None, ()),
+    ]
 
 
 def test_an_article_of_a_hundred_thousand_characters_is_read_in_linear_time() -> None:

@@ -80,6 +80,12 @@ def test_a_demonym_points_to_a_namesake_a_little_less_than_a_name_does() -> None
         ("mer de Chine", False),
         ("au large de la Mer Rouge", False),
         ("maire", True),
+        ("aéroport international", True),
+        ("Lorient", True),
+        ("front de mer", True),
+        ("Atlantique", False),
+        ("zone euro", False),
+        ("Lune", False),
         ("Afrique de l'Ouest", False),
     ],
 )

@@ -62,6 +62,7 @@ def test_without_an_actor_a_common_recipient_makes_them_one() -> None:
         ("Moscou a préparé l'invasion", ["invasion"]),
         ("La Pologne a commencé à livrer des avions", ["livrer"]),
         ("La Pologne a commencé un siège", ["a commencé"]),
+        ("La Pologne a commencé à Genève un accord, livrer", ["a commencé", "livrer"]),
     ],
 )
 def test_a_war_that_marks_a_time_and_a_verb_that_begins_a_deed_are_no_events(sentence: str, own: list[str]) -> None:
