@@ -64,3 +64,10 @@ def test_the_kremlin_accuses_and_kyiv_asks(events: list[dict[str, Any]]) -> None
     request = of(events, "REQUEST", "réclame")
     assert countries(request["actors"]) == {"UKR"}
     assert [each["text"] for each in request["recipients"]] == ["Otan"]
+
+
+@pytest.mark.parametrize("background", ["frapper", "invasion", "ont commencé"])
+def test_a_purpose_a_war_named_for_its_time_and_a_beginning_are_no_events(
+    events: list[dict[str, Any]], background: str
+) -> None:
+    assert background not in [event["trigger"]["text"] for event in events]

@@ -73,3 +73,16 @@ def test_a_war_that_marks_a_time_and_a_verb_that_begins_a_deed_are_no_events(sen
         if word in sentence
     ]
     assert [sentence[e.trigger.start : e.trigger.end] for e in own_events(sentence, found)] == own
+
+
+@pytest.mark.parametrize(
+    ("sentence", "events"),
+    [
+        ("des missiles pour frapper les dépôts", 0),
+        ("des drones capables de frapper Moscou", 0),
+        ("Kiev a pu frapper les dépôts", 1),
+    ],
+)
+def test_an_assault_that_is_only_a_purpose_is_no_event(sentence: str, events: int) -> None:
+    at = sentence.index("frapper")
+    assert len(own_events(sentence, [replace(ATTACK, trigger=Span(at, at + 7))])) == events
