@@ -24,7 +24,8 @@ _TO = re.compile(r"\s(?:à\s|de\s|d['’])(?:[a-zéè]+\s|s['’]){0,2}")
 # `des missiles pour frapper les dépôts`: what is meant to be done. In the annotated articles outside the test part none of
 # 12 such infinitives of assault is an event.
 _MEANT = re.compile(
-    r"\b(?:pour|afin (?:de|d['’])|capables? (?:de|d['’])|de quoi|visant à)\s?(?:mieux |le |la |les |y |l['’])?$",
+    r"\b(?:pour|afin (?:de|d['’])|capables? (?:de|d['’])|de quoi|visant à)\s?"
+    r"(?:mieux |le |la |les |y |l['’])?$",
     re.IGNORECASE,
 )
 _INFINITIVE = re.compile(r"\w+(?:er|ir|re)\b")
