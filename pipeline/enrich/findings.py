@@ -21,8 +21,8 @@ _BEGINS = re.compile(
 )
 _TO = re.compile(r"\s(?:à\s|de\s|d['’])(?:[a-zéè]+\s|s['’]){0,2}")
 
-# `des missiles pour frapper les dépôts`: what is meant to be done. In the annotated articles outside the test part none of
-# 12 such infinitives of assault is an event.
+# `des missiles pour frapper les dépôts`: what is meant to be done. In the annotated articles outside the test part none
+# of 12 such infinitives of assault is an event.
 _MEANT = re.compile(
     r"\b(?:pour|afin (?:de|d['’])|capables? (?:de|d['’])|de quoi|visant à)\s?"
     r"(?:mieux |le |la |les |y |l['’])?$",
