@@ -106,7 +106,7 @@ def main() -> None:
     torch.set_num_threads(2)
     test = read_split().test
     documents = {name: d for name, d in read_documents(options.data).items() if name not in test}
-    recipe = Recipe(epochs=options.epochs)
+    recipe = Recipe(epochs=options.epochs, cycles=0)
     found: list[dict[str, Any]] = []
     for n, held_out in enumerate(folds(sorted(documents), options.folds), 1):
         print(f"fold {n} of {options.folds}: {len(held_out)} documents to be read", flush=True)
