@@ -140,7 +140,8 @@ def _failed(seed: int, why: str) -> Result:
 def _line(result: Result) -> str:
     verdict = "sound" if not result.wrong else f"WRONG {result.wrong[0]}"
     happened = ", ".join([*result.troubles, *result.dooms]) or "nothing happened"
-    return f"seed {result.seed}: {verdict}; {result.inputs} inputs, {result.seconds:.0f} s; {happened}"
+    mended = f"; {result.mended} ends the broker never wrote, written by mend" if result.mended else ""
+    return f"seed {result.seed}: {verdict}; {result.inputs} inputs, {result.seconds:.0f} s; {happened}{mended}"
 
 
 if __name__ == "__main__":
