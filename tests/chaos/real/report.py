@@ -38,7 +38,7 @@ third, and its seed run again:
   (seed 218 never finished): [decision 9](decisions/0009-ends-never-written.md). Until then the broker of a run asked
   itself through the proxy that cuts off its clients; it has a way of its own since, as brokers have. A restart of the
   only broker does it still, seldom: a line that waits 45 s has `depeche mend` asked, as an operator would (seed 167, a
-  run after those below: seven partitions waited, and its log read on when `mend` had written their ends),
+  run after those below: seven partitions waited; `mend` wrote their ends and found none left),
 - two runs failed by what makes them: a worker that was stopped on its way out was never woken (seed 294), and a process
   ended before its run began, for a reason that was not kept (seed 202, made again; what such a process says is kept
   now),
