@@ -105,59 +105,50 @@ def train(
     """
     device = _device()
     with device:  # where tensors are made from here on
-        averaged = _train(model.to(device), documents, frame, labels, recipe, checkpoint)
-    return averaged.cpu().eval()
-
-
-def _train(
-    model: Reader,
-    documents: Sequence[Sequence[Encoded]],
-    frame: Frame,
-    labels: Labels,
-    recipe: Recipe,
-    checkpoint: Path,
-) -> Reader:
-    torch.manual_seed(recipe.seed)
-    device = next(model.parameters()).device
-    model = without_attention_dropout(model)
-    optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), fused=True)
-    steps = sum(1 for _ in _epoch(documents, frame, recipe, 0))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: recipe.rate_at(step, steps))
-    first, mean = 0, AveragedModel(model)
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True, map_location=device)
-        if saved["ends"] != recipe.ends:
-            theirs, ours = saved["ends"][-1] + 1, recipe.ends[-1] + 1
-            raise ValueError(f"{checkpoint} is of a run of {theirs} epochs, not of {ours}: delete it")
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        schedule.load_state_dict(saved["schedule"])
-        mean.load_state_dict(saved["mean"])
-        first = saved["epoch"] + 1
-    modes = allowed_modes(labels)
-    half = _half_precision(device)
-    last = recipe.ends[-1]
-    for epoch in range(first, last + 1):
-        model.train()
-        began, total = time.monotonic(), 0.0
-        for n, batch in enumerate(_epoch(documents, frame, recipe, epoch), 1):
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-                loss = loss_of(model, batch, modes)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad(set_to_none=True)
-            total += float(loss.detach())
-            if n % 100 == 0:
-                spent = time.monotonic() - began
-                print(f"epoch {epoch + 1}/{last + 1} batch {n} loss {total / n:.4f} {spent:.0f} s", flush=True)
-        if epoch in recipe.ends:
-            mean.update_parameters(model)
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
-        torch.save(state | {"epoch": epoch, "mean": mean.state_dict(), "ends": recipe.ends}, checkpoint)
-    averaged: Reader = mean.module
-    return averaged
+        torch.manual_seed(recipe.seed)
+        model = without_attention_dropout(model.to(device))
+        optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), fused=True)
+        steps = sum(1 for _ in _epoch(documents, frame, recipe, 0))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: recipe.rate_at(step, steps))
+        first, mean = 0, AveragedModel(model)
+        if checkpoint.exists():
+            saved = torch.load(checkpoint, weights_only=True, map_location=device)
+            if saved["ends"] != recipe.ends:
+                theirs, ours = saved["ends"][-1] + 1, recipe.ends[-1] + 1
+                raise ValueError(f"{checkpoint} is of a run of {theirs} epochs, not of {ours}: delete it")
+            model.load_state_dict(saved["model"])
+            optimizer.load_state_dict(saved["optimizer"])
+            schedule.load_state_dict(saved["schedule"])
+            mean.load_state_dict(saved["mean"])
+            first = saved["epoch"] + 1
+        modes = allowed_modes(labels)
+        half = _half_precision(device)
+        last = recipe.ends[-1]
+        for epoch in range(first, last + 1):
+            model.train()
+            began, total = time.monotonic(), 0.0
+            for n, batch in enumerate(_epoch(documents, frame, recipe, epoch), 1):
+                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+                    loss = loss_of(model, batch, modes)
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad(set_to_none=True)
+                total += float(loss.detach())
+                if n % 100 == 0:
+                    spent = time.monotonic() - began
+                    print(f"epoch {epoch + 1}/{last + 1} batch {n} loss {total / n:.4f} {spent:.0f} s", flush=True)
+            if epoch in recipe.ends:
+                mean.update_parameters(model)
+            state = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+            }
+            torch.save(state | {"epoch": epoch, "mean": mean.state_dict(), "ends": recipe.ends}, checkpoint)
+        averaged: Reader = mean.module
+        return averaged.cpu().eval()
 
 
 def _epoch(documents: Sequence[Sequence[Encoded]], frame: Frame, recipe: Recipe, epoch: int) -> Iterator[list[Packed]]:
