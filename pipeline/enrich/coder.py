@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from pipeline.enrich import plover
 from pipeline.enrich.actors import country_of_words, may_be_local, participant
 from pipeline.enrich.aimed import aimed_at
+from pipeline.enrich.dating import date_event, status_of
 from pipeline.enrich.findings import own_events
 from pipeline.enrich.mentions import by_sentence, evidence, in_article, overlaps
 from pipeline.enrich.places import lies_in_one_country, may_stand_abroad, resolve
@@ -32,15 +33,6 @@ from pipeline.events import (
 from pipeline.identity import event_id
 from pipeline.ports import EventSpan, ModelReading, Span
 
-_DATING = frozenset({"day", "week", "month", "season", "quarter", "year", "decade", "range"})
-"""Granularities that date an event; a clock time alone does not (rule 6 of the guidelines)."""
-
-
-_HISTORICAL_AFTER = timedelta(days=30)
-_VERBAL = frozenset(("AGREE", "CONCEDE", "REQUEST", "THREATEN", "ACCUSE", "REJECT"))
-# A date that begins within this many code points of its sentence opens it: `Dans la nuit de jeudi …`.
-_OPENING = 12
-_OF = re.compile(r"(?:\bde |\bdu |\bd['’])$")
 # A meeting told in the present or the past. Of those annotated with a date that is not ahead, 44 of 44 are CONSULT.
 _MET = re.compile(
     r"(?:\bréuni(?:e?s?|t|ssent)|\brencontr(?:e|ent|ée?s?)|entretien(?:t|nent)|entretenue?s?|\breçoi(?:t|vent)"
@@ -98,9 +90,9 @@ class _Context(NamedTuple):
 
 def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[Span]) -> NewsEvent:
     article, sentence = context.article, context.sentence
-    when = _date_of(context, trigger, others)
-    type_ = _type(article, found.type, trigger, when)
-    coding = plover.code(type_, _mode(context, found), _status(type_, found.status, when, _day_of(article)))
+    dated = date_event(article.text, sentence, context.times, found.type, trigger, others)
+    type_ = _type(article, found.type, trigger, dated.date)
+    coding = plover.code(type_, _mode(context, found), status_of(type_, found.status, dated, _day_of(article)))
     actors, actors_inferred = _participants(context, found.actors)
     recipients, recipients_inferred = _participants(context, found.recipients)
     recipients = recipients or _targets(context, found)
@@ -134,7 +126,7 @@ def _event(context: _Context, found: EventSpan, trigger: Span, others: Sequence[
         actors=actors,
         recipients=recipients,
         place=place,
-        date=when,
+        date=dated.date,
         inferred=tuple(name for name, is_so in inferred.items() if is_so),
     )
 
@@ -182,24 +174,6 @@ def _meant(context: _Context, found: Participant) -> Participant:
         country=found.country or person.country,
         sectors=found.sectors or person.sectors,
     )
-
-
-def _status(type_: str, read: str, when: DateRange | None, today: date | None) -> str:
-    """Return the status that the event's own date settles, else the one the model read.
-
-    What ended more than thirty days before the article is historical (rule 7 of the guidelines; of the annotated
-    events so dated 99 % are), what is nearer is not. What lies ahead is future, but for the verbal acts, whose date
-    is that of what they announce.
-    """
-    if when is None or today is None or read in ("negated", "hypothetical"):
-        return read
-    if date.fromisoformat(when.to[:10]) <= today - _HISTORICAL_AFTER:
-        return "historical"
-    if date.fromisoformat(when.from_[:10]) > today:
-        return read if type_ in _VERBAL else "future"
-    # A month or a year that goes on says nothing of how long ago within it.
-    recent = date.fromisoformat(when.from_[:10]) > today - _HISTORICAL_AFTER
-    return "asserted" if read == "historical" and recent else read
 
 
 def _day_of(article: Article) -> date | None:
@@ -262,38 +236,3 @@ def _placed(context: _Context, span: Span) -> Place:
         lon=known.lon,
         country=known.country,
     )
-
-
-def _date_of(context: _Context, trigger: Span, others: Sequence[Span]) -> DateRange | None:
-    """Return the date of the time expression nearest to the trigger, unless that is nearer to another event.
-
-    An expression that opens the sentence dates every event in it. `depuis …` tells how long a state has
-    lasted, not when the event was: on the annotated articles leaving it out gains more dates than it loses. Nor does
-    `jusqu'au …`, which says when it ends.
-    """
-    near = [
-        each
-        for each in context.times
-        if each.granularity in _DATING
-        and not each.text.casefold().startswith(("depuis", "jusqu"))
-        and not _belongs_to_noun(context, each, trigger)
-        and (each.start - context.sentence.start <= _OPENING or _nearest_to(each, trigger, others))
-    ]
-    nearest = min(near, key=lambda each: _distance(each, trigger), default=None)
-    if nearest is None:
-        return None
-    return DateRange(from_=nearest.from_, to=nearest.to, granularity=nearest.granularity)
-
-
-def _belongs_to_noun(context: _Context, time: TimeExpression, trigger: Span) -> bool:
-    """Tell whether a month or year only says which one a noun is: `l'invasion russe de février 2022`."""
-    after_de = _OF.search(context.article.text, max(0, time.start - 3), time.start) is not None
-    return after_de and time.granularity in ("month", "year") and not 0 <= time.start - trigger.end <= 4
-
-
-def _nearest_to(time: TimeExpression, trigger: Span, others: Sequence[Span]) -> bool:
-    return all(_distance(time, trigger) <= _distance(time, other) for other in others)
-
-
-def _distance(time: TimeExpression, trigger: Span) -> int:
-    return max(time.start - trigger.end, trigger.start - time.end, 0)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -139,22 +139,6 @@ def test_an_article_of_a_hundred_thousand_characters_is_read_in_linear_time() ->
     assert seconds(560) < 8 * seconds(140)
 
 
-def test_a_date_that_only_says_which_event_a_noun_means_is_not_copied() -> None:
-    [event] = _read("Kiev a fustigé l'Otan après les promesses non tenues de février 2022.").events
-    assert event.date is None
-
-
-def test_the_date_that_opens_a_sentence_dates_all_its_events() -> None:
-    events = _read("Jeudi, une attaque a visé Kiev et l'Otan l'a fustigé.").events
-    assert [event.date.from_ if event.date else None for event in events] == ["2023-04-20", "2023-04-20"]
-
-
-def test_without_a_publication_date_a_weekday_dates_nothing() -> None:
-    undated = read_article(article("Une attaque jeudi à Kiev.", published=None), model=MODEL, now=NOW)
-    assert undated.times == ()
-    assert [event.date for event in undated.events] == [None]
-
-
 def test_the_same_article_gives_the_same_result_and_ids() -> None:
     text = "Jeudi, une attaque a visé Kiev. L'attaque a fait 29 morts."
     assert _read(text) == _read(text)
@@ -256,34 +240,3 @@ def test_times_of_a_leap_day_anchor_do_not_fail() -> None:
     read = read_article(leap, model=MODEL, now=NOW)
     assert ("2024-02-29", "2024-03-01") in [(each.from_, each.to) for each in read.times]
     assert date.fromisoformat(read.times[0].from_).year == 2023
-
-
-def test_what_happened_on_the_day_of_the_newsroom_is_not_ahead() -> None:
-    reader = model({"Kiev": "LOC", "Moscou": "LOC"}, {"attaque": "ASSAULT"})
-    night = article("Ce vendredi, Kiev attaque Moscou.", published=datetime(2023, 4, 20, 22, 30, tzinfo=UTC))
-    (event,) = read_article(night, model=reader, now=NOW).events
-    assert event.date is not None
-    assert (event.date.from_, event.status) == ("2023-04-21", "asserted")
-
-
-def test_until_when_is_not_when() -> None:
-    reader = model({"Kiev": "LOC", "Moscou": "LOC"}, {"attaque": "ASSAULT"})
-    (event,) = read_article(article("Kiev attaque Moscou jusqu'au 3 mai."), model=reader, now=NOW).events
-    assert (event.date, event.status) == (None, "asserted")
-
-
-@pytest.mark.parametrize(
-    ("text", "status"),
-    [
-        ("Kiev accuse Moscou depuis hier.", "asserted"),
-        ("Le 3 mars 2021, Kiev attaque Moscou.", "historical"),
-        ("Le 19 avril, Kiev attaque Moscou.", "asserted"),
-        ("Le 30 avril 2023, Kiev attaque Moscou.", "future"),
-        ("Le 30 avril 2023, Kiev accuse Moscou.", "asserted"),
-        ("Kiev attaque Moscou.", "asserted"),
-    ],
-)
-def test_the_date_of_an_event_settles_its_status(text: str, status: str) -> None:
-    reader = model({"Kiev": "LOC", "Moscou": "LOC"}, {"attaque": "ASSAULT", "accuse": "ACCUSE"})
-    (event,) = read_article(article(text), model=reader, now=NOW).events
-    assert event.status == status
