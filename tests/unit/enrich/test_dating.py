@@ -22,16 +22,12 @@ def test_without_a_publication_date_a_weekday_dates_nothing() -> None:
 
 
 def test_the_date_that_opens_a_sentence_dates_all_its_events() -> None:
-    events = read_article(
-        article("Jeudi, une attaque a visé Kiev et l'Otan l'a fustigé."), model=READER, now=NOW
-    ).events
+    events = _read("Jeudi, une attaque a visé Kiev et l'Otan l'a fustigé.").events
     assert [event.date.from_ if event.date else None for event in events] == ["2023-04-20", "2023-04-20"]
 
 
 def test_a_date_that_only_says_which_event_a_noun_means_is_not_copied() -> None:
-    [event] = read_article(
-        article("Kiev a fustigé l'Otan après les promesses non tenues de février 2022."), model=READER, now=NOW
-    ).events
+    [event] = _read("Kiev a fustigé l'Otan après les promesses non tenues de février 2022.").events
     assert event.date is None
 
 
