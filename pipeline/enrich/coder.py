@@ -13,7 +13,14 @@ from pipeline.enrich.aimed import aimed_at
 from pipeline.enrich.dating import date_event, status_of
 from pipeline.enrich.findings import own_events
 from pipeline.enrich.mentions import by_sentence, evidence, in_article, overlaps
-from pipeline.enrich.places import lies_in_one_country, may_stand_abroad, resolve
+from pipeline.enrich.places import (
+    country_named,
+    is_mission,
+    lies_between,
+    lies_in_one_country,
+    may_stand_abroad,
+    resolve,
+)
 from pipeline.enrich.reference import References
 from pipeline.enrich.retold import told_again
 from pipeline.enrich.scene import Scene, is_state
@@ -200,11 +207,14 @@ def _place(context: _Context, spans: Sequence[Span]) -> tuple[Place | None, bool
     bare = {(m.start, m.end) for m in context.mentions if m.type in ("ORG", "PER")}
     found = [_placed(context, span) for span in moved if (span.start, span.end) not in bare]
     place = min(found, key=lambda each: (each.lat is None, each.geonames_id is None), default=None)
-    if place is None or place.country is not None or not lies_in_one_country(place.text):
+    if place is None or place.country is not None or lies_between(place.text) or not lies_in_one_country(place.text):
         return place, False
     told = country_of_words(place.text)
-    if told is not None and (may_stand_abroad(place.text) or not is_state(told)):
+    if told is not None and not is_state(told):
         return place, False
+    if told is not None and may_stand_abroad(place.text):
+        abroad = context.scene if context.scene != told else None
+        return replace(place, country=abroad), abroad is not None
     return replace(place, country=told or context.scene), told is None and context.scene is not None
 
 
@@ -212,6 +222,8 @@ def _placed(context: _Context, span: Span) -> Place:
     at = evidence(context.article, span)
     inside = (each for each in context.mentions if each.entity_id and overlaps(span, [Span(each.start, each.end)]))
     entity = next((context.entities[each.entity_id or ""] for each in inside if each.type == "LOC"), None)
+    if entity is not None and (lies_between(at.text) or (is_mission(at.text) and country_named(entity.name))):
+        return Place(start=at.start, end=at.end, text=at.text)
     if entity is not None:
         return Place(
             start=at.start,

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from pipeline.enrich.actors import KnownActor, Role, country_of_words, known_actor, names_of, role_in
 from pipeline.enrich.gazetteer import key
-from pipeline.enrich.places import KnownPlace, Mentioned, capital_of, country_named, resolve
+from pipeline.enrich.places import KnownPlace, Mentioned, capital_of, country_named, region_named, resolve
 from pipeline.events import Article, Entity, Mention
 from pipeline.identity import event_id
 
@@ -65,7 +65,7 @@ def _body_not_place(mention: Mention) -> Mention:
 
 
 def _countries_mentioned(article: Article, mentions: Sequence[Mention]) -> Mentioned:
-    named = (country_named(each.text) for each in mentions if each.type in ("LOC", "ORG"))
+    named = (country_named(each.text) or region_named(each.text) for each in mentions if each.type in ("LOC", "ORG"))
     spoken_of = {country_of_words(word[0]) for word in _WORD.finditer(article.text)}
     # Nearly all news calls somebody American: that says nothing of where it plays.
     return Mentioned({p.country for p in named if p and p.country}, {*filter(None, spoken_of)} - {"USA"})

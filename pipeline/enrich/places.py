@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from babel import Locale
 
 from pipeline.enrich import tables
-from pipeline.enrich.gazetteer import Town, countries, key, large_towns, small_towns
+from pipeline.enrich.gazetteer import Town, countries, folded, key, large_towns, small_towns
 
 # Weights against log10(population), by hand: a mention of its country outweighs being a hundred times larger.
 _COUNTRY_MENTIONED = 2.0
@@ -40,7 +40,9 @@ _WIDE = re.compile(
     r"|(?<!affaires )étrang|\bpays\b|espace aérien|\bzone (?:euro|tampon)|union européenne|internet|réseaux sociaux",
     re.IGNORECASE,
 )
-_ABROAD = re.compile(r"ambassad|consula|\bbases?\b", re.IGNORECASE)
+_BETWEEN = re.compile(r"frontière|frontali|\blarge d", re.IGNORECASE)
+_MISSION = re.compile(r"\b(?:ambassade|consulat)", re.IGNORECASE)
+_ABROAD = re.compile(rf"{_MISSION.pattern}|\bbases?\b", re.IGNORECASE)
 
 
 class KnownPlace(NamedTuple):
@@ -74,7 +76,7 @@ class Mentioned(NamedTuple):
 
 def resolve(name: str, *, mentioned: Mentioned = Mentioned()) -> KnownPlace | None:  # noqa: B008 - a constant
     """Return the place called `name` in an article that speaks of these countries."""
-    known = country_named(name) or _regions().get(key(name))
+    known = country_named(name) or region_named(name)
     if known is not None:
         return known
     town = _best_town(name, mentioned)
@@ -85,6 +87,11 @@ def resolve(name: str, *, mentioned: Mentioned = Mentioned()) -> KnownPlace | No
         inside = resolve(area["town"], mentioned=mentioned)
         return inside and KnownPlace("region", name, inside.country)
     return None
+
+
+def region_named(name: str) -> KnownPlace | None:
+    """Return the region, sea or site that the tables have by this name, or None."""
+    return _regions().get(key(name))
 
 
 def capital_of(name: str) -> str | None:
@@ -98,6 +105,16 @@ def lies_in_one_country(words: str) -> bool:
     return _WIDE.search(words) is None and (known is None or known.country is not None)
 
 
+def lies_between(words: str) -> bool:
+    """Tell whether a place is named by a country it does not lie in: `au large de la Libye`, `la frontière turque`."""
+    return _BETWEEN.search(words) is not None
+
+
+def is_mission(words: str) -> bool:
+    """Tell whether a place is a country's embassy or consulate, which stands in another."""
+    return _MISSION.search(words) is not None
+
+
 def may_stand_abroad(words: str) -> bool:
     """Tell whether a place is one of a country in another: `ambassade d'Israël`, `base américaine`."""
     return _ABROAD.search(words) is not None
@@ -106,7 +123,7 @@ def may_stand_abroad(words: str) -> bool:
 def _best_town(name: str, mentioned: Mentioned) -> Town | None:
     if not any(map(str.isupper, name)):
         return None
-    large = max(large_towns(name), key=lambda town: _likelihood(town, name, mentioned), default=None)
+    large = _likeliest(name, mentioned)
     if large is not None and _stands_out(large, mentioned):
         return large
     near = [
@@ -116,7 +133,31 @@ def _best_town(name: str, mentioned: Mentioned) -> Town | None:
     doubtful = len(near) > 1 and near[0].population < _CLEARLY_LARGER * near[1].population
     if near:
         return None if doubtful else near[0]
-    return large
+    if large is None:
+        return _spelt_otherwise(name, mentioned)
+    # `rue de Rivoli` in a story from Paris is not in Italy.
+    return None if mentioned.by_name else large
+
+
+def _likeliest(name: str, mentioned: Mentioned) -> Town | None:
+    """Return the likeliest of the large towns; a capital is no other town than one known to the world, in a country
+    the article names where it does not name the capital's: `Tripoli` in a story of Lebanon."""
+    towns = large_towns(name)
+    named = [
+        town for town in towns if town.population >= _WORLD_KNOWN and _alpha3(town.countrycode) in mentioned.by_name
+    ]
+    seat = capital_of(name)
+    candidates = named if named and seat is not None and not mentioned.weight(seat) else towns
+    return max(candidates, key=lambda town: _likelihood(town, name, mentioned), default=None)
+
+
+def _spelt_otherwise(name: str, mentioned: Mentioned) -> Town | None:
+    """Return the large town that the gazetteer has without the accents or hyphens: `El-Obeid`, `Kobané`."""
+    for other in (name.replace("-", " "), folded(name), folded(name).replace("-", " ")):
+        found = _likeliest(other, mentioned)
+        if found is not None and _stands_out(found, mentioned):
+            return found
+    return None
 
 
 def _stands_out(town: Town, mentioned: Mentioned) -> bool:

@@ -118,7 +118,19 @@ def test_a_place_that_is_only_described_has_the_country_of_the_scene_and_says_so
     assert [(e.place and e.place.country, e.inferred) for e in events] == [
         ("MLI", ("place.country",)),
         (None, ()),
-        (None, ()),
+        ("MLI", ("place.country",)),
+    ]
+
+
+def test_a_place_off_a_coast_or_that_stands_for_a_country_in_another_is_not_in_it() -> None:
+    text = "Une attaque à {}. En Ukraine, une attaque à {}. La police malienne a lancé une attaque à {}."
+    words = ("la frontière avec la Libye", "un port d'Ukraine", "l'ambassade d'Ukraine")
+    places = _PlacesOnly({"Libye": "LOC", "Ukraine": "LOC", **dict.fromkeys(words, "LOC")}, TRIGGERS)
+    events = read_article(article(text.format(*words)), model=places, now=NOW).events
+    assert [e.place and (e.place.country, e.place.geonames_id) for e in events] == [
+        (None, None),
+        ("UKR", 690791),
+        ("MLI", None),
     ]
 
 

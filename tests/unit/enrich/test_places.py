@@ -93,6 +93,28 @@ def test_seas_borders_and_parts_of_the_world_lie_in_no_one_country(words: str, o
     assert lies_in_one_country(words) is one
 
 
+def test_a_town_of_a_country_the_article_never_names_is_not_taken_for_a_street_of_one_it_names() -> None:
+    assert resolve("Rivoli") is not None
+    assert resolve("Rivoli", mentioned=Mentioned({"FRA"})) is None
+    italian = resolve("Rivoli", mentioned=Mentioned({"FRA", "ITA"}))
+    assert italian is not None
+    assert italian.country == "ITA"
+
+
+def test_a_capital_gives_way_to_a_large_namesake_where_only_the_latters_country_is_named() -> None:
+    found = [resolve("Tripoli", mentioned=Mentioned(named)) for named in (set(), {"LBN"}, {"LBN", "LBY"})]
+    assert [place and place.country for place in found] == ["LBY", "LBN", "LBY"]
+
+
+@pytest.mark.parametrize(
+    ("name", "country"), [("El-Obeid", "SDN"), ("Hodeïda", "YEM"), ("Shanghaï", "CHN"), ("Al-Hoceïma", "MAR")]
+)
+def test_a_hyphen_or_an_accent_hides_no_town(name: str, country: str) -> None:
+    place = resolve(name, mentioned=Mentioned({country}))
+    assert place is not None
+    assert place.country == country
+
+
 @pytest.mark.parametrize("name", ["Bardarach", "Quelque part", "maison", ""])
 def test_what_is_no_known_place_stays_unresolved(name: str) -> None:
     assert resolve(name) is None
