@@ -13,14 +13,7 @@ from pipeline.enrich.aimed import aimed_at
 from pipeline.enrich.dating import date_event, status_of
 from pipeline.enrich.findings import own_events
 from pipeline.enrich.mentions import by_sentence, evidence, in_article, overlaps
-from pipeline.enrich.places import (
-    country_named,
-    is_mission,
-    lies_between,
-    lies_in_one_country,
-    may_stand_abroad,
-    resolve,
-)
+from pipeline.enrich.places import called_after, lies_between, lies_in_one_country, may_stand_abroad, resolve
 from pipeline.enrich.reference import References
 from pipeline.enrich.retold import told_again
 from pipeline.enrich.scene import Scene, is_state
@@ -221,10 +214,11 @@ def _place(context: _Context, spans: Sequence[Span]) -> tuple[Place | None, bool
 def _placed(context: _Context, span: Span) -> Place:
     at = evidence(context.article, span)
     inside = (each for each in context.mentions if each.entity_id and overlaps(span, [Span(each.start, each.end)]))
-    entity = next((context.entities[each.entity_id or ""] for each in inside if each.type == "LOC"), None)
-    if entity is not None and (lies_between(at.text) or (is_mission(at.text) and country_named(entity.name))):
+    mention = next((each for each in inside if each.type == "LOC"), None)
+    if mention is not None and called_after(at.text, mention.text):
         return Place(start=at.start, end=at.end, text=at.text)
-    if entity is not None:
+    if mention is not None:
+        entity = context.entities[mention.entity_id or ""]
         return Place(
             start=at.start,
             end=at.end,

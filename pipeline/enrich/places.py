@@ -32,15 +32,21 @@ _AREA = re.compile(
     re.IGNORECASE,
 )
 
+# The country of the story: `le nord du pays`.
+_HERE = re.compile(r"(?:(?:nord|sud|est|ouest|centre|reste|ensemble)(?:-est|-ouest)? du )?pays", re.IGNORECASE)
 # Seas, borders, parts of the world, and what is nowhere.
 _WIDE = re.compile(
-    r"frontière|frontali|(?<!front de )(?<!sur-)\bmers?\b|océan|\bgolfe\b|détroit|méditerranée|atlantique|pacifique"
-    r"|\bmanche\b|\bsahel\b|sahara|\bmaghreb\b|\beurop|\bafrique|\basie|\bamériques?\b|\borient\b|occident|balkans|caucase|antarcti"
-    r"|arctique|\balpes|himalaya|danube|lac tchad|continent|(?<!du )\bmonde\b|mondia|planète|(?<!aéroport )internationa"
-    r"|(?<!affaires )étrang|\bpays\b|espace aérien|\bzone (?:euro|tampon)|union européenne|internet|réseaux sociaux",
+    r"\bpays\b|frontière|frontali|(?<!front de )(?<!sur-)\bmers?\b|océan|\bgolfe\b|détroit|méditerranée|atlantique"
+    r"|pacifique|\bmanche\b|\bsahel\b|sahara|\bmaghreb\b|\beurop|\bafrique|\basie|\bamériques?\b|\borient\b|occident|balkans|caucase"
+    r"|antarcti|arctique|\balpes|himalaya|danube|lac tchad|continent|(?<!du )\bmonde\b|mondia|planète|(?<!aéroport )internationa"
+    r"|(?<!affaires )étrang|espace aérien|\bzone (?:euro|tampon)|union européenne|internet|réseaux sociaux",
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(r"frontière|frontali|\blarge d", re.IGNORECASE)
+_CALLED = re.compile(
+    r"(?:rue|avenue|boulevard|place|quai|cour|rond-point|square|pont) (?:de la |de l['’]|du |des |de |d['’])",
+    re.IGNORECASE,
+)
 _MISSION = re.compile(r"\b(?:ambassade|consulat)", re.IGNORECASE)
 _ABROAD = re.compile(rf"{_MISSION.pattern}|\bbases?\b", re.IGNORECASE)
 
@@ -101,6 +107,8 @@ def capital_of(name: str) -> str | None:
 
 def lies_in_one_country(words: str) -> bool:
     """Tell whether a place may be looked for in one country: no sea, border or part of the world is."""
+    if _HERE.fullmatch(words):
+        return True
     known = resolve(words)
     return _WIDE.search(words) is None and (known is None or known.country is not None)
 
@@ -110,9 +118,12 @@ def lies_between(words: str) -> bool:
     return _BETWEEN.search(words) is not None
 
 
-def is_mission(words: str) -> bool:
-    """Tell whether a place is a country's embassy or consulate, which stands in another."""
-    return _MISSION.search(words) is not None
+def called_after(words: str, name: str) -> bool:
+    """Tell whether a place only has its name from one that it does not lie in: `rue de Rivoli`, `large de la Libye`,
+    `ambassade de Taïwan`."""
+    before, _, _ = words.partition(name)
+    mission = _MISSION.search(before) is not None and country_named(name) is not None
+    return mission or lies_between(before) or _CALLED.fullmatch(before) is not None
 
 
 def may_stand_abroad(words: str) -> bool:

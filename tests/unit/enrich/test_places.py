@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.enrich.places import Mentioned, capital_of, lies_in_one_country, resolve
+from pipeline.enrich.places import Mentioned, called_after, capital_of, lies_in_one_country, resolve
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,9 @@ def test_a_demonym_points_to_a_namesake_a_little_less_than_a_name_does() -> None
         ("Atlantique", False),
         ("zone euro", False),
         ("Lune", False),
+        ("pays", True),
+        ("nord-est du pays", True),
+        ("pays voisins", False),
         ("Afrique de l'Ouest", False),
     ],
 )
@@ -113,6 +116,23 @@ def test_a_hyphen_or_an_accent_hides_no_town(name: str, country: str) -> None:
     place = resolve(name, mentioned=Mentioned({country}))
     assert place is not None
     assert place.country == country
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "only"),
+    [
+        ("rue d'Arcole", "Arcole", True),
+        ("frontière avec la Libye", "Libye", True),
+        ("ambassade de Taïwan", "Taïwan", True),
+        ("consulat de Lyon", "Lyon", False),
+        ("place Tahrir du Caire", "Caire", False),
+        ("Libye", "Libye", False),
+    ],
+)
+def test_a_street_a_coast_and_a_mission_are_called_after_a_place_they_are_not_in(
+    words: str, name: str, only: bool
+) -> None:
+    assert called_after(words, name) is only
 
 
 @pytest.mark.parametrize("name", ["Bardarach", "Quelque part", "maison", ""])
