@@ -39,7 +39,8 @@ _WIDE = re.compile(
     r"\bpays\b|frontière|frontali|(?<!front de )(?<!sur-)\bmers?\b|océan|\bgolfe\b|détroit|méditerranée|atlantique"
     r"|pacifique|\bmanche\b|\bsahel\b|sahara|\bmaghreb\b|\beurop|\bafrique|\basie|\bamériques?\b|\borient\b|occident|balkans|caucase"
     r"|antarcti|arctique|\balpes|himalaya|danube|lac tchad|continent|(?<!du )\bmonde\b|mondia|planète"
-    r"|(?<!aéroport )internationa|(?<!affaires )étrang|espace aérien|\bzone (?:euro|tampon)|union européenne|internet|réseaux sociaux",
+    r"|(?<!aéroport )internationa|(?<!affaires )étrang|espace aérien|\bzone (?:euro|tampon)|union européenne|internet"
+    r"|réseaux sociaux",
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(r"frontière|frontali|\blarge d", re.IGNORECASE)
