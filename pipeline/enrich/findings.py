@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from pipeline.ports import EventSpan
+from pipeline.ports import EventSpan, Span
 
 # `depuis le début de l'invasion`: a war that only says since when. In the annotated articles outside the test part none
 # of 10 such nouns is an event; an attack or a murder told so, with its place, is one.
@@ -20,6 +20,7 @@ _BEGINS = re.compile(
     r"(?:(?:a|ont|avait|avaient)\s)?(?:(?:re)?commenc|continu)(?:é|e|ent|er|ait|aient|era|eront)", re.IGNORECASE
 )
 _TO = re.compile(r"\s(?:à\s|de\s|d['’])(?:[a-zéè]+\s|s['’]){0,2}")
+_BEGUN = re.compile(rf"{_TO.pattern}(?P<deed>\w+(?:er|ir|re))\b")
 
 # `des missiles pour frapper les dépôts`: what is meant to be done. In the annotated articles outside the test part none
 # of 12 such infinitives of assault is an event.
@@ -32,11 +33,11 @@ _INFINITIVE = re.compile(r"\w+(?:er|ir|re)\b")
 
 
 def own_events(sentence: str, found: Sequence[EventSpan]) -> list[EventSpan]:
-    """Return the events of a sentence, each once; no war that only marks a time, no verb that only begins a deed, no
-    assault that is only a purpose."""
+    """Return the events of a sentence, each once; no war that only marks a time, no verb that only begins a deed,
+    no assault that is only a purpose."""
     return told_once(
         [
-            each
+            _with_its_deed(sentence, each)
             for each in found
             if not (_marks_time(sentence, each) or _begins(sentence, each, found) or _is_meant(sentence, each))
         ]
@@ -59,6 +60,14 @@ def _begins(sentence: str, event: EventSpan, others: Sequence[EventSpan]) -> boo
         return False
     behind = (each.trigger for each in others if each.trigger.start > event.trigger.end)
     return any(_TO.fullmatch(sentence, event.trigger.end, deed.start) for deed in behind)
+
+
+def _with_its_deed(sentence: str, event: EventSpan) -> EventSpan:
+    """Return the event with the infinitive for its trigger where the model gave it the verb that only begins it."""
+    deed = _BEGUN.match(sentence, event.trigger.end)
+    if deed is None or not _BEGINS.fullmatch(sentence, event.trigger.start, event.trigger.end):
+        return event
+    return replace(event, trigger=Span(*deed.span("deed")))
 
 
 def told_once(events: Sequence[EventSpan]) -> list[EventSpan]:

@@ -76,6 +76,21 @@ def test_a_war_that_marks_a_time_and_a_verb_that_begins_a_deed_are_no_events(sen
 
 
 @pytest.mark.parametrize(
+    ("sentence", "trigger"),
+    [
+        ("La Pologne a commencé à livrer des avions", "livrer"),
+        ("La Pologne a commencé à les livrer", "livrer"),
+        ("La Pologne a commencé son siège à Genève", "a commencé"),
+        ("La Pologne a commencé à Genève", "a commencé"),
+    ],
+)
+def test_an_event_that_has_begun_is_called_by_its_deed(sentence: str, trigger: str) -> None:
+    at = sentence.index("a commencé")
+    [event] = own_events(sentence, [replace(ATTACK, trigger=Span(at, at + 10))])
+    assert sentence[event.trigger.start : event.trigger.end] == trigger
+
+
+@pytest.mark.parametrize(
     ("sentence", "events"),
     [
         ("des missiles pour frapper les dépôts", 0),
