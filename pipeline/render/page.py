@@ -57,16 +57,23 @@ mark.DATE sup, mark.TIME sup, mark.when sup { color: var(--time); }
 mark.event { border: 2px solid var(--event); border-radius: .3em; padding: 0 .15em; }
 mark.event a { color: var(--event); text-decoration: none; font: 600 .7em system-ui, sans-serif;
   margin-left: .3em; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; width: 100%; }
+mark.argument { border: 0; background: light-dark(#f1e9da, #2b2823); border-radius: .2em; padding: .1em .1em; }
+mark.argument > sub { font: 600 .6em system-ui, sans-serif; margin-left: .25em; }
+.scroll { overflow-x: auto; width: min(94vw, 76rem); position: relative; left: 50%; transform: translateX(-50%); }
+table { border-collapse: collapse; font-size: .9rem; width: 100%; }
 caption { text-align: left; font-weight: 600; padding: .6rem 0 .3rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0;
   border-top: 1px solid var(--line); }
 .facts { font-size: .9rem; } .heading { font-weight: 700; }
 .caption, .dateline { font-style: italic; font-size: .95em; }
+.events td:last-child { min-width: 20rem; }
 a:focus-visible, .scroll:focus-visible { outline: 3px solid var(--per); outline-offset: 2px; }
 :target { outline: 3px solid var(--event); }
 .skip { position: absolute; left: -99rem; } .skip:focus { position: static; }
 """
+
+
+_ARGUMENT = "argument"
 
 
 class _Mark(NamedTuple):
@@ -140,29 +147,39 @@ def _text(enriched: EnrichedArticle, prefix: str) -> str:
 
 
 def _paragraph(text: str, sentences: Sequence[Sentence], marks: Sequence[_Mark]) -> str:
-    start, end, pieces = sentences[0].start, sentences[-1].end, []
-    for mark in marks:
-        if start <= mark.start and mark.end <= end:
-            pieces.append(escape(text[start : mark.start]))
-            pieces.append(
-                f'<mark class="{mark.css}" title="{escape(mark.title)}">{escape(text[mark.start : mark.end])}'
-                f"{mark.note}</mark>"
-            )
-            start = mark.end
+    start, end = sentences[0].start, sentences[-1].end
+    inside = [mark for mark in marks if start <= mark.start and mark.end <= end]
+    return f'<p class="{escape(sentences[0].kind)}">{_marked(text, start, end, inside)}</p>'
+
+
+def _marked(text: str, start: int, end: int, marks: Sequence[_Mark]) -> str:
+    """Return a stretch of text with its marks, those inside another within it; outer ones come first in `marks`."""
+    pieces = []
+    while marks:
+        mark, *others = marks
+        inside = [each for each in others if each.start < mark.end]
+        pieces += [
+            escape(text[start : mark.start]),
+            f'<mark class="{mark.css}" title="{escape(mark.title)}">',
+            _marked(text, mark.start, mark.end, inside),
+            f"{mark.note}</mark>",
+        ]
+        start, marks = mark.end, others[len(inside) :]
     pieces.append(escape(text[start:end]))
-    return f'<p class="{escape(sentences[0].kind)}">{"".join(pieces)}</p>'
+    return "".join(pieces)
 
 
 def _marks(enriched: EnrichedArticle, prefix: str) -> list[_Mark]:
-    """Return marks that do not overlap: events first, then times, then mentions."""
+    """Return marks in the order of the text, outer ones first; of two that cross, events come before times, mentions
+    and arguments. Only an argument may hold others."""
     entities = {each.entity_id: each for each in enriched.entities}
     wanted = [
         _Mark(
             e.trigger.start,
             e.trigger.end,
             "event",
-            f"event: {e.type} {e.mode or ''}".strip(),
-            f'<a href="#{prefix}-e{n}" lang="en">{escape(e.type)}</a>',
+            f"event {n}: {e.type} {e.mode or ''}".strip(),
+            f'<a href="#{prefix}-e{n}" lang="en">{escape(e.type)} {n}</a>',
         )
         for n, e in enumerate(enriched.events, start=1)
     ]
@@ -174,9 +191,37 @@ def _marks(enriched: EnrichedArticle, prefix: str) -> list[_Mark]:
         wanted.append(_noted(m.start, m.end, css, f"{kind}: {entity.name if entity else m.text}", kind))
     chosen: list[_Mark] = []
     for mark in wanted:
-        if all(mark.end <= other.start or other.end <= mark.start for other in chosen):
+        if all(_apart(mark, other) for other in chosen):
             chosen.append(mark)
-    return sorted(chosen)
+    outer: list[_Mark] = []
+    for mark in _arguments(enriched.events):
+        holds = all(_apart(mark, other) or _holds(mark, other) for other in chosen)
+        if holds and all(_apart(mark, other) for other in outer):
+            outer.append(mark)
+    return sorted([*outer, *chosen], key=lambda mark: (mark.start, -mark.end, mark.css != _ARGUMENT))
+
+
+def _apart(one: _Mark, other: _Mark) -> bool:
+    return one.end <= other.start or other.end <= one.start
+
+
+def _holds(outer: _Mark, inner: _Mark) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+def _arguments(events: Sequence[NewsEvent]) -> list[_Mark]:
+    """Return who, to whom and where of each event, a stretch that is several of them once, the longest first."""
+    roles: dict[tuple[int, int], list[str]] = {}
+    for n, event in enumerate(events, start=1):
+        places = (event.place,) if event.place and "place" not in event.inferred else ()
+        for role, found in (("who", event.actors), ("to whom", event.recipients), ("where", places)):
+            for each in found:
+                roles.setdefault((each.start, each.end), []).append(f"{role} {n}")
+    longest = sorted(roles, key=lambda span: (span[0] - span[1], span))
+    return [
+        _Mark(*span, _ARGUMENT, f"of event: {', '.join(roles[span])}", f'<sub lang="en">{", ".join(roles[span])}</sub>')
+        for span in longest
+    ]
 
 
 def _noted(start: int, end: int, css: str, title: str, note: str) -> _Mark:
@@ -200,7 +245,7 @@ def _events(events: Sequence[NewsEvent], prefix: str) -> str:
         for n, (number, e) in enumerate(zip(numbers(events), events, strict=True), start=1)
     ]
     heads = ("No.", "Event", "Class", "Who", "To whom", "Where", "When", "Status", "Evidence")
-    return _table(EVENTS, heads, rows)
+    return _table(EVENTS, heads, rows, "events")
 
 
 def _entities(enriched: EnrichedArticle) -> str:
@@ -225,7 +270,7 @@ def _times(enriched: EnrichedArticle) -> str:
     return _table("Times", ("Expression", "Means", "Granularity"), rows)
 
 
-def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], css: str = "") -> str:
     """Return a table; the first cell of each row is its opening tag, the second its header."""
     if not rows:
         return f'<p class="facts">{caption}: none found.</p>'
@@ -237,7 +282,7 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) ->
         for row in rows
     )
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}">'
+        f'<div class="{f"scroll {css}".strip()}" tabindex="0" role="region" aria-label="{caption}">'
         f"<table><caption>{caption}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )

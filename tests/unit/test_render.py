@@ -3,6 +3,7 @@
 import html
 import io
 import json
+import re
 from html.parser import HTMLParser
 
 import msgspec
@@ -102,12 +103,22 @@ def test_the_page_escapes_what_articles_say() -> None:
     assert not {tag for tag, _ in page.tags} & {"script", "b"}
 
 
-def test_the_page_marks_entities_events_and_times_in_words() -> None:
+def test_the_page_marks_entities_events_their_arguments_and_times_in_words() -> None:
     page = _page(_enriched())
     titles = [attrs["title"] for tag, attrs in page.tags if tag == "mark"]
     assert "person: Jens Stoltenberg" in titles
-    assert "event: CONSULT" in titles
+    assert "event 1: CONSULT" in titles
     assert "time: 2023-04-20" in titles
+    assert "of event: who 1" in titles
+    assert "of event: to whom 1, where 1" in titles
+
+
+def test_an_argument_holds_the_names_in_it_and_every_letter_stands_once() -> None:
+    source = html_page([_enriched()])
+    assert source.index('title="place: Kiev"') > source.index('title="of event: to whom 1, where 1"')
+    text = source[source.index('<p class="body">') :]
+    without_marks = re.sub(r"<su[bp].*?</su[bp]>|<a .*?</a>|<[^>]*>", "", text)
+    assert without_marks.startswith(html.escape(TEXT.splitlines()[0]))
 
 
 def test_every_link_inside_the_page_has_its_target_and_ids_are_unique() -> None:

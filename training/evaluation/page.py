@@ -145,7 +145,7 @@ def _curves(pictures: Pictures) -> str:
             f'<figure><svg width="{_SIZE + 30}" height="{_SIZE + 30}" role="img" aria-label="{named}: precision">'
             f'<rect class=frame x="20" y="10" width="{_SIZE}" height="{_SIZE}"/><polyline class=curve points="{line}"/>'
             f'<text x="20" y="{_SIZE + 24}">recall</text><text x="2" y="22">P</text></svg>'
-            f"<figcaption>{named}, {cases} cases</figcaption></figure>"
+            f"<figcaption>{named}, {cases} case{'s' if cases != 1 else ''}</figcaption></figure>"
         )
     return "".join(figures)
 
