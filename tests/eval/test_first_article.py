@@ -77,8 +77,8 @@ def test_kyiv_asks_nato(events: list[dict[str, Any]]) -> None:
     assert "Otan" in [each["text"] for event in asked for each in event["recipients"]]
 
 
-@pytest.mark.parametrize("background", ["frapper", "invasion", "ont commencé"])
-def test_a_purpose_a_war_named_for_its_time_and_a_beginning_are_no_events(
+@pytest.mark.parametrize("background", ["frapper", "invasion", "ont commencé", "leur propre"])
+def test_a_purpose_a_war_named_for_its_time_a_beginning_and_whose_it_is_are_no_events(
     events: list[dict[str, Any]], background: str
 ) -> None:
     assert background not in [event["trigger"]["text"] for event in events]
@@ -87,6 +87,7 @@ def test_a_purpose_a_war_named_for_its_time_and_a_beginning_are_no_events(
 @pytest.mark.parametrize(
     "words",
     [
+        "plus prudents que Kiev",
         "au coeur des discussions du jour",
         "bataille d'attrition",
         "Carte de la ligne de front",

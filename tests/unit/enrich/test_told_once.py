@@ -91,6 +91,23 @@ def test_an_event_that_has_begun_is_called_by_its_deed(sentence: str, trigger: s
 
 
 @pytest.mark.parametrize(
+    ("sentence", "word", "events"),
+    [
+        ("Ils sont plus prudents que Kiev ne l'aurait voulu.", "voulu", 0),
+        ("Ils ont livré moins que Kiev n'en réclame.", "réclame", 0),
+        ("Ils ont livré moins que Kiev n'en réclame.", "livré", 1),
+        ("À moins que Paris ne retire ses troupes, elles se battront.", "retire", 1),
+        ("Il y a plus de blindés que Kiev n'a pas livrés.", "livrés", 1),
+        ("Ils préparent leur propre offensive.", "leur propre", 0),
+        ("Ils préparent leur propre offensive.", "offensive", 1),
+    ],
+)
+def test_what_is_only_compared_with_and_whose_something_is_are_no_events(sentence: str, word: str, events: int) -> None:
+    at = sentence.index(word)
+    assert len(own_events(sentence, [replace(ATTACK, trigger=Span(at, at + len(word)))])) == events
+
+
+@pytest.mark.parametrize(
     ("sentence", "events"),
     [
         ("des missiles pour frapper les dépôts", 0),
