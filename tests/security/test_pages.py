@@ -46,7 +46,7 @@ ALLOWED_ATTRIBUTES = {
 }
 ALLOWED_TAGS = {
     *("html", "head", "meta", "title", "style", "body", "a", "h1", "h2", "nav", "ol", "li", "main", "article", "p"),
-    *("div", "mark", "sup", "table", "caption", "thead", "tbody", "tr", "th", "td"),
+    *("div", "mark", "sub", "sup", "table", "caption", "thead", "tbody", "tr", "th", "td"),
 }
 
 
