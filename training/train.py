@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from pipeline.adapters.onnx_windows import Frame
@@ -122,23 +122,10 @@ def train(
             mean.load_state_dict(saved["mean"])
             first = saved["epoch"] + 1
         modes = allowed_modes(labels)
-        half = _half_precision(device)
         last = recipe.ends[-1]
         for epoch in range(first, last + 1):
-            model.train()
-            began, total = time.monotonic(), 0.0
-            for n, batch in enumerate(_epoch(documents, frame, recipe, epoch), 1):
-                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-                    loss = loss_of(model, batch, modes)
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                schedule.step()
-                optimizer.zero_grad(set_to_none=True)
-                total += float(loss.detach())
-                if n % 100 == 0:
-                    spent = time.monotonic() - began
-                    print(f"epoch {epoch + 1}/{last + 1} batch {n} loss {total / n:.4f} {spent:.0f} s", flush=True)
+            batches_of_epoch = _epoch(documents, frame, recipe, epoch)
+            _learn(model, batches_of_epoch, modes, optimizer, schedule, f"epoch {epoch + 1}/{last + 1}")
             if epoch in recipe.ends:
                 mean.update_parameters(model)
             state = {
@@ -149,6 +136,32 @@ def train(
             torch.save(state | {"epoch": epoch, "mean": mean.state_dict(), "ends": recipe.ends}, checkpoint)
         averaged: Reader = mean.module
         return averaged.cpu().eval()
+
+
+def _learn(
+    model: Reader,
+    batches_of_epoch: Iterator[list[Packed]],
+    modes: Tensor,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    name: str,
+) -> None:
+    """Take one step a batch, and print the mean loss so far every hundred of them."""
+    device = _device()
+    half = _half_precision(device)
+    model.train()
+    began, total = time.monotonic(), 0.0
+    for n, batch in enumerate(batches_of_epoch, 1):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+            loss = loss_of(model, batch, modes)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        total += float(loss.detach())
+        if n % 100 == 0:
+            print(f"{name} batch {n} loss {total / n:.4f} {time.monotonic() - began:.0f} s", flush=True)
 
 
 def _epoch(documents: Sequence[Sequence[Encoded]], frame: Frame, recipe: Recipe, epoch: int) -> Iterator[list[Packed]]:

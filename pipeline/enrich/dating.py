@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from pipeline.enrich import intervals
+from pipeline.enrich.time_words import DAY, FULL_M, WEEKDAY
 from pipeline.events import DateRange, Sentence, TimeExpression
 from pipeline.ports import Span
 
@@ -21,11 +22,9 @@ _ADJOINS = 4
 _SINCE = "depuis"
 _UNTIL = "jusqu"
 _DEADLINE = re.compile(r"avant\b|d['’]ici\b")
-_MONTH = r"(?:janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)"
 _BEGAN = re.compile(
-    rf"{_SINCE} (?:au moins )?(?:"
-    rf"(?P<day>(?:le |ce )?(?:(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|hier|avant-hier|1er|\d\d?\s{_MONTH}).*)"
-    rf"|(?:le mois (?:de |d['’]))?{_MONTH}(?: dernier|\s\d{{4}})?|(?P<year>\d{{4}}))",
+    rf"{_SINCE} (?:au moins )?(?:(?P<day>(?:le |ce )?(?:{WEEKDAY}|(?:avant-)?hier|{DAY}\s{FULL_M}).*)"
+    rf"|(?:le mois (?:de |d['’]))?{FULL_M}(?: dernier|\s\d{{4}})?|(?P<year>\d{{4}}))",
     re.IGNORECASE,
 )
 _OF = re.compile(r"(?:\bde |\bdu |\bd['’])$")

@@ -49,7 +49,7 @@ _CALLED = re.compile(
     re.IGNORECASE,
 )
 _MISSION = re.compile(r"\b(?:ambassade|consulat)", re.IGNORECASE)
-_ABROAD = re.compile(rf"{_MISSION.pattern}|\bbases?\b", re.IGNORECASE)
+_ABROAD = re.compile(r"ambassad|consula|\bbases?\b", re.IGNORECASE)
 
 
 class KnownPlace(NamedTuple):
